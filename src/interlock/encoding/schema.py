@@ -4,6 +4,8 @@ Source: specification 3 (what parties sign) and 4, 5 (what nodes sign). `Batch` 
 canonical bytes, because what they bind is read by nodes and auditors only, never by a contract or a wallet.
 """
 
+import dataclasses
+
 from interlock.encoding.typed_data import struct_type
 
 ONCHAIN_LEG = struct_type(
@@ -19,6 +21,8 @@ INSTRUCTION = struct_type(
     ONCHAIN_LEG,
     ACCOUNT_LEG,
 )
+INSTRUCTION_REDACTED = dataclasses.replace(INSTRUCTION, members=("word", *INSTRUCTION.members[1:]))
+"""The same struct whose `memo` is given as its hash."""
 CANCEL = struct_type("Cancel(bytes32 settlement)")
 ATTESTATION = struct_type(
     "Attestation(bytes32 settlement,uint32 leg,uint8 fact,bytes32 position,bytes32 evidence,uint64 epoch)"
