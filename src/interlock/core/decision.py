@@ -3,10 +3,11 @@
 Source: specification 5.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
-from interlock.core.committee import Epoch, MemberIndex
+from interlock.core.committee import Committee, Epoch, MemberIndex
 from interlock.core.instruction import SettlementId
 from interlock.encoding import schema
 from interlock.encoding.typed_data import digest, domain_separator
@@ -59,3 +60,13 @@ def decision_digest(network_id: Bytes32, decision: Decision) -> Bytes32:
     """Give what a node signs for a decision."""
     struct = schema.DECISION.hash_struct(decision.settlement, int(decision.outcome), decision.epoch)
     return digest(domain_separator(network_id), struct)
+
+
+def assemble(
+    committee: Committee, decision: Decision, signatures: Mapping[MemberIndex, Signature]
+) -> Certificate | None:
+    """Give the certificate of exactly a quorum, by rising member index; None while too few have signed."""
+    if len(signatures) < committee.quorum:
+        return None
+    chosen = sorted(signatures)[: committee.quorum]
+    return Certificate(decision, tuple(MemberSignature(member, signatures[member]) for member in chosen))

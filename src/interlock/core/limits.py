@@ -9,6 +9,8 @@ MEMO_BYTES_MAX = 256
 """Bytes of a memo in UTF-8: a reference and a sentence."""
 NAME_BYTES_MAX = 128
 """Bytes of a ledger's, asset's or account's name in UTF-8; an IBAN has 34, a vault's name 56."""
+ACCOUNT_AMOUNT_MAX = 2**63 - 1
+"""Minor units of one account leg: what every bank database counts exactly; 92 quadrillion dollars."""
 MEMBERS_MAX = 31
 """Nodes of a committee, n = 3f + 1 with f = 10: bounds the gas of a certificate."""
 REGISTRY_LEDGERS_MAX = 256

@@ -1,25 +1,13 @@
-"""Certificates: assemble one from the members' signatures, and verify one from the committee alone.
+"""Verify a certificate from the committee alone; `core.decision.assemble` makes one.
 
 Source: specification 5. The vault does the same in Solidity, the bank calls `certificate_fault`.
 """
 
-from collections.abc import Mapping
-
-from interlock.core.committee import Committee, MemberIndex
-from interlock.core.decision import Certificate, Decision, MemberSignature, Outcome, decision_digest
+from interlock.core.committee import Committee
+from interlock.core.decision import Certificate, Outcome, decision_digest
 from interlock.core.instruction import SettlementId
 from interlock.encoding.secp256k1 import recover
-from interlock.encoding.values import Bytes32, Signature, hex_of
-
-
-def assemble(
-    committee: Committee, decision: Decision, signatures: Mapping[MemberIndex, Signature]
-) -> Certificate | None:
-    """Give the certificate of exactly a quorum, by rising member index; None while too few have signed."""
-    if len(signatures) < committee.quorum:
-        return None
-    chosen = sorted(signatures)[: committee.quorum]
-    return Certificate(decision, tuple(MemberSignature(member, signatures[member]) for member in chosen))
+from interlock.encoding.values import Bytes32, hex_of
 
 
 def certificate_fault(

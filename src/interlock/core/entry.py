@@ -1,0 +1,125 @@
+"""Entries of the ordered log: the only inputs of the replica, besides the block's time.
+
+These are the wire forms too. Signatures and sizes are checked in the room `entries`, at every door of the log and once
+more by every node before it applies; the core takes entries whose signatures hold.
+
+Source: specification 4.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from interlock.core.attestation import SignedAttestation
+from interlock.core.committee import MemberIndex
+from interlock.core.decision import SignedDecision
+from interlock.core.instruction import Instruction, PartySignature, RedactedInstruction, SettlementId, Terms
+from interlock.core.registry import SignedConfiguration
+from interlock.encoding.values import Blob, Bytes32, Height, Signature, UnixSeconds
+
+
+@dataclass(frozen=True, slots=True)
+class Instruct:
+    """Bring terms, with at least one required signature; for a known settlement, add what is new."""
+
+    KIND: ClassVar[str] = "instruct"
+
+    instruction: Instruction | None
+    """The terms in clear, or null where only the redacted form is at hand."""
+    redacted: RedactedInstruction | None
+    """The redacted form, or null; exactly one of the two is given."""
+    signatures: tuple[PartySignature, ...]
+    """Over the settlement id."""
+
+    @property
+    def terms(self) -> Terms:
+        """Give whichever form was brought; `entries` has checked that there is exactly one."""
+        terms = self.instruction or self.redacted
+        if terms is None:
+            raise ValueError("an instruct entry without terms cannot have passed the checks of its door")
+        return terms
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """Add signatures to a settlement that the log knows."""
+
+    KIND: ClassVar[str] = "sign"
+
+    settlement: SettlementId
+    signatures: tuple[PartySignature, ...]
+    """Over the settlement id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Withdraw consent. Before the match one signer's is enough, afterwards all must agree.
+
+    For a settlement that the log does not know, the redacted terms come along: they show whose consent it needs, and
+    the id is recorded as ABORTED, so that the instruction cannot come to life later.
+    """
+
+    KIND: ClassVar[str] = "cancel"
+
+    settlement: SettlementId
+    redacted: RedactedInstruction | None
+    signatures: tuple[PartySignature, ...]
+    """Over the cancel digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """The newest block that a node had applied when it made a batch."""
+
+    height: Height
+    block: Bytes32
+
+
+@dataclass(frozen=True, slots=True)
+class Attest:
+    """One node's attestations since its last batch, with the evidence documents that they name."""
+
+    KIND: ClassVar[str] = "attest"
+
+    member: MemberIndex
+    anchor: Anchor
+    attestations: tuple[SignedAttestation, ...]
+    documents: tuple[Blob, ...]
+    """Canonical bytes of evidence documents; the core does not read them."""
+    signature: Signature
+    """Over the batch digest: epoch, anchor and content."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignDecisions:
+    """One node's signatures of decisions since its last batch."""
+
+    KIND: ClassVar[str] = "sign-decisions"
+
+    member: MemberIndex
+    anchor: Anchor
+    decisions: tuple[SignedDecision, ...]
+    signature: Signature
+    """Over the batch digest: epoch, anchor and content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """Put a registry in force."""
+
+    KIND: ClassVar[str] = "configure"
+
+    signed: SignedConfiguration
+
+
+Entry = Instruct | Sign | Cancel | Attest | SignDecisions | Configure
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of the log as the core sees it: decoded, with the entries whose signatures hold."""
+
+    height: Height
+    time: UnixSeconds
+    """Log time; never before the previous block's."""
+    hash: Bytes32
+    entries: tuple[Entry, ...]

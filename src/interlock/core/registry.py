@@ -1,0 +1,114 @@
+"""The registry of ledgers and limits, which lives in the log and is replaced as a whole by `configure` entries.
+
+A configuration is signed by a quorum and carries the epoch and a rising sequence. Settlement rules read the registry
+and nothing else, so that every node and every later auditor admits the same instructions.
+
+Source: specification 2 and 6 (the three classes of ledgers).
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import ClassVar
+
+from interlock.core.committee import Epoch
+from interlock.core.instruction import PartySignature
+from interlock.core.limits import NAME_BYTES_MAX, REGISTRY_LEDGERS_MAX
+from interlock.encoding import schema
+from interlock.encoding.canonical import encode
+from interlock.encoding.keccak import keccak256
+from interlock.encoding.typed_data import digest, domain_separator
+from interlock.encoding.values import Bytes32, Uint32, Uint64
+
+ASSETS_MAX = 256
+"""Assets registered for one ledger."""
+
+
+class LedgerClass(IntEnum):
+    """What a ledger promises."""
+
+    VAULT = 1
+    """Holds; only a certificate ends one, by code."""
+    HELD = 2
+    """Holds; the operator promises that only a certificate ends one."""
+    DIRECT = 3
+    """No holds; can only be the pivot."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One registered ledger."""
+
+    name: str
+    ledger_class: LedgerClass
+    assets: tuple[str, ...]
+    """Token addresses in lower-case hexadecimal, or names with their scale (`USD/2`)."""
+    receipt_key: Bytes32
+    """A bank's Ed25519 public key, under which its receipts verify; zero for a vault."""
+    confirmations: Uint32
+    """A chain's finality: blocks below the head, or 0 for its `finalized` tag; 0 for a bank."""
+    is_suspended: bool
+    """New settlements are rejected; those that are open go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """All that admission reads."""
+
+    KIND: ClassVar[str] = "interlock/registry/1"
+
+    ledgers: tuple[LedgerEntry, ...]
+    """By rising name."""
+    prepare_horizon_s: Uint64
+    """The farthest that `prepareBy` may lie ahead of log time."""
+    open_per_signer_max: Uint32
+    """Settlements matched and not ended that one key may have signed."""
+
+    def ledger(self, name: str) -> LedgerEntry | None:
+        """Give the entry of a ledger, or None where it is not registered."""
+        return next((entry for entry in self.ledgers if entry.name == name), None)
+
+
+EMPTY_REGISTRY = Registry(ledgers=(), prepare_horizon_s=Uint64(0), open_per_signer_max=Uint32(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A registry to be put in force."""
+
+    epoch: Epoch
+    sequence: Uint64
+    """One more than that of the configuration in force; the first is 1."""
+    registry: Registry
+
+
+@dataclass(frozen=True, slots=True)
+class SignedConfiguration:
+    """A configuration and the signatures of a quorum of its epoch."""
+
+    configuration: Configuration
+    signatures: tuple[PartySignature, ...]
+
+
+def configuration_digest(network_id: Bytes32, configuration: Configuration) -> Bytes32:
+    """Give what a member signs to put a registry in force."""
+    struct = schema.CONFIGURATION.hash_struct(
+        configuration.epoch, configuration.sequence, keccak256(encode(configuration.registry))
+    )
+    return digest(domain_separator(network_id), struct)
+
+
+def registry_fault(registry: Registry) -> str | None:
+    """Say what is wrong with a registry, or None."""
+    names = [entry.name for entry in registry.ledgers]
+    if names != sorted(set(names)):
+        return "ledgers must stand by rising name, each once"
+    if len(names) > REGISTRY_LEDGERS_MAX:
+        return f"{len(names)} ledgers; {REGISTRY_LEDGERS_MAX} are allowed"
+    for entry in registry.ledgers:
+        if not 0 < len(entry.name.encode()) <= NAME_BYTES_MAX:
+            return f"ledger {entry.name[:40]!r}: a name has 1 to {NAME_BYTES_MAX} bytes"
+        if len(entry.assets) > ASSETS_MAX or len(set(entry.assets)) != len(entry.assets):
+            return f"ledger {entry.name!r}: at most {ASSETS_MAX} assets, each once"
+        if (entry.ledger_class is LedgerClass.VAULT) != entry.name.startswith("eip155:"):
+            return f"ledger {entry.name!r}: a vault's name, and no other, begins with eip155:"
+    return None
