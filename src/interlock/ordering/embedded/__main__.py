@@ -1,0 +1,132 @@
+"""Run the sequencer process: `python -m interlock.ordering.embedded --home DIR --network-id 0x… --port 0`.
+
+Prints one line of JSON on standard output when it serves ({"host", "port", "url"}); everything else goes to standard
+error. SIGTERM or SIGINT ends it cleanly; SIGKILL loses nothing that it acknowledged. One process per folder.
+Exit codes: 0 asked to stop, 2 usage (also a folder that is held or another network's), 3 the disk or the port failed.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import importlib
+import json
+import logging
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from interlock.encoding.values import Bytes32
+from interlock.ordering.embedded.sequencer import BLOCK_INTERVAL_S, IDLE_INTERVAL_S, Pace, Sequencer
+from interlock.ordering.embedded.server import FOLLOWER_STALL_S, LogServer
+from interlock.ordering.embedded.store import BlockStore, StoreError, StoreForeign, StoreHeld
+from interlock.ordering.protocol import Check, admit_all
+
+FILE_NAME = "log.sqlite3"
+EXIT_USAGE = 2
+EXIT_UNAVAILABLE = 3
+_HASH_BYTES = 32
+
+logger = logging.getLogger("interlock.ordering.embedded")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run until stopped; give the exit code."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    try:
+        pace = Pace(options.block_interval_s, options.idle_interval_s)
+    except ValueError as error:
+        parser.error(str(error))
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        options.home.mkdir(parents=True, exist_ok=True)
+        with BlockStore(options.home / FILE_NAME, options.network_id) as store:
+            asyncio.run(_serve(store, pace, options))
+    except (StoreHeld, StoreForeign) as error:
+        logger.error("%s", error)  # noqa: TRY400 - the sentence says it all; a traceback would bury it
+        return EXIT_USAGE
+    except (StoreError, OSError) as error:
+        logger.error("stopping: %s", error)  # noqa: TRY400 - as above
+        return EXIT_UNAVAILABLE
+    return 0
+
+
+async def _serve(store: BlockStore, pace: Pace, options: argparse.Namespace) -> None:
+    """Serve until a signal, or until the sequencer fails, whose error is raised."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if options.until_stdin_ends:
+        # A thread: a pipe's end can be waited for, but standard input may be anything. It dies with the process.
+        threading.Thread(target=_await_stdin_end, args=(loop, stop), daemon=True).start()
+    sequencer = Sequencer(
+        store,
+        lambda: int(time.time()),
+        check=options.check,
+        pace=pace,
+    )
+    server = LogServer(sequencer, follower_stall_s=options.follower_stall_s)
+    try:
+        port = await server.start(options.host, options.port)
+        running = asyncio.create_task(sequencer.run())
+        print(json.dumps({"host": options.host, "port": port, "url": f"tcp://{options.host}:{port}"}), flush=True)  # noqa: T201 - the ready line is the contract with whoever started us
+        logger.info("serving on %s:%d from block %d", options.host, port, sequencer.head.height)
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+    finally:
+        await server.stop()
+        sequencer.close()
+
+
+def _await_stdin_end(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    while sys.stdin.buffer.read(1):
+        pass
+    with contextlib.suppress(RuntimeError):  # the loop has ended already
+        loop.call_soon_threadsafe(stop.set)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m interlock.ordering.embedded", description="Run the sequencer.")
+    parser.add_argument("--home", type=Path, required=True, help="folder of the log's file; made where missing")
+    parser.add_argument("--network-id", type=_network_id, required=True, help="0x and 64 hexadecimal digits")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; there is no authentication")
+    parser.add_argument("--port", type=int, default=0, help="0: the system chooses")
+    parser.add_argument("--block-interval-s", type=float, default=BLOCK_INTERVAL_S, help="least between blocks")
+    parser.add_argument("--idle-interval-s", type=float, default=IDLE_INTERVAL_S, help="most between blocks")
+    parser.add_argument("--follower-stall-s", type=float, default=FOLLOWER_STALL_S, help="unread this long: dropped")
+    parser.add_argument("--check", type=_check, default=admit_all, metavar="MODULE:FUNCTION", help="the log's door")
+    parser.add_argument("--until-stdin-ends", action="store_true", help="stop when standard input ends")
+    return parser
+
+
+def _network_id(text: str) -> Bytes32:
+    try:
+        value = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        value = b""
+    if len(value) != _HASH_BYTES:
+        raise argparse.ArgumentTypeError(f"{text!r} is not 0x and 64 hexadecimal digits")
+    return Bytes32(value)
+
+
+def _check(text: str) -> Check:
+    """Find the function that admits entries: ordering itself knows no entry, so wiring names it."""
+    module, _, name = text.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} names no function: {error}") from None
+    if not callable(found):
+        raise argparse.ArgumentTypeError(f"{text!r} is not callable")
+    return found  # type: ignore[no-any-return]  # what a name leads to has no type
+
+
+if __name__ == "__main__":
+    sys.exit(main())
