@@ -46,6 +46,7 @@ class Context:
     """Log time: that of the block being applied."""
     registry: Registry
     registry_sequence: Uint64
+    """Of the configuration in force; 0 while there is none, when every ledger is unknown, which passes."""
     open_by_signer: Mapping[Address, int]
     """Matched and not ended settlements that each key has signed."""
     live_lanes: Mapping[Lane, SettlementId]
@@ -144,7 +145,7 @@ def _time_fault(terms: Terms, context: Context) -> Fault | None:
             f"prepareBy {terms.prepare_by}, settleFrom {terms.settle_from}.",
         )
     latest = context.time + context.registry.prepare_horizon_s
-    if terms.prepare_by > latest:
+    if terms.prepare_by > latest and context.registry_sequence:
         return Reason.PREPARE_BY_TOO_FAR, f"prepareBy {terms.prepare_by}, the farthest allowed now is {latest}."
     if terms.pivot_window != 0:
         return Reason.PIVOT_WINDOW_UNWANTED, f"pivotWindow {terms.pivot_window}; 0 is wanted."

@@ -169,7 +169,7 @@ def settlement_id(network_id: Bytes32, terms: Terms) -> SettlementId:
         memo,
         hash_array([hash_onchain_leg(leg) for leg in terms.onchain_legs]),
         hash_array([hash_account_leg(leg) for leg in terms.account_legs]),
-        hash_string(terms.pivot),
+        terms.pivot,
         terms.conditions,
         terms.settle_from,
         terms.prepare_by,

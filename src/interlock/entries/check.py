@@ -1,0 +1,152 @@
+"""Check an entry: its form, its bounds, and every signature in it.
+
+What passes here is an entry that the core may apply; what does not is a `Rejection`, the same on every node.
+
+Source: specification 4 and 11.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import assert_never
+
+from interlock.core.attestation import attestation_digest
+from interlock.core.committee import Committee
+from interlock.core.decision import decision_digest
+from interlock.core.entry import Anchor, Attest, Cancel, Configure, Entry, Instruct, Sign, SignDecisions
+from interlock.core.instruction import PartySignature, SettlementId, cancel_digest, settlement_id
+from interlock.core.limits import BATCH_ITEMS_MAX, ENTRY_BYTES_MAX, EVIDENCE_BYTES_MAX, LEGS_MAX
+from interlock.core.registry import configuration_digest
+from interlock.core.rejection import Reason, Rejection
+from interlock.encoding import schema
+from interlock.encoding.canonical import Malformed, decode_canonical, dumps, to_json
+from interlock.encoding.keccak import keccak256
+from interlock.encoding.secp256k1 import recover
+from interlock.encoding.typed_data import digest, domain_separator
+from interlock.encoding.values import Address, Blob, Bytes32, Signature, hex_of
+
+
+def decode_entry(data: bytes) -> Entry | Rejection:
+    """Read the bytes of an entry. Rejections in checking order: TOO_LARGE, MALFORMED."""
+    if len(data) > ENTRY_BYTES_MAX:
+        return Rejection(Reason.TOO_LARGE, detail=f"{len(data)} bytes; {ENTRY_BYTES_MAX} are allowed.")
+    try:
+        entry: Entry = decode_canonical(Entry, data)  # type: ignore[arg-type]  # a union is no type[T] to mypy
+    except Malformed as error:
+        return Rejection(Reason.MALFORMED, detail=f"{error}.")
+    return entry
+
+
+def entry_fault(entry: Entry, network_id: Bytes32, committee: Committee) -> Rejection | None:
+    """Give the first reason for which an entry is not to be applied, or None.
+
+    In checking order: MALFORMED (counts, forms that do not go together), NOT_A_MEMBER, SIGNATURE_INVALID.
+    """
+    match entry:
+        case Instruct():
+            return _instruct_fault(entry, network_id)
+        case Sign():
+            return _party_fault(entry.settlement, entry.signatures, entry.settlement)
+        case Cancel():
+            return _cancel_fault(entry, network_id)
+        case Attest():
+            return _attest_fault(entry, network_id, committee)
+        case SignDecisions():
+            return _sign_decisions_fault(entry, network_id, committee)
+        case Configure():
+            signed = entry.signed
+            configured = configuration_digest(network_id, signed.configuration)
+            return _party_fault(None, signed.signatures, configured, most=len(committee.members))
+        case _ as never:
+            assert_never(never)
+
+
+def batch_digest(
+    network_id: Bytes32, committee: Committee, anchor: Anchor, items: Sequence[object], documents: Iterable[Blob] = ()
+) -> Bytes32:
+    """Give what a member signs over a batch: epoch, place in the log, and everything in the batch."""
+    content = dumps([[to_json(item) for item in items], [hex_of(keccak256(each)) for each in documents]])
+    struct = schema.BATCH.hash_struct(committee.epoch, anchor.height, anchor.block, keccak256(content))
+    return digest(domain_separator(network_id), struct)
+
+
+def _instruct_fault(entry: Instruct, network_id: Bytes32) -> Rejection | None:
+    if (entry.instruction is None) == (entry.redacted is None):
+        return Rejection(Reason.MALFORMED, detail="Give either the instruction or its redacted form.")
+    id_ = settlement_id(network_id, entry.terms)
+    return _party_fault(id_, entry.signatures, id_)
+
+
+def _cancel_fault(entry: Cancel, network_id: Bytes32) -> Rejection | None:
+    if entry.redacted is not None and settlement_id(network_id, entry.redacted) != entry.settlement:
+        return Rejection(Reason.MALFORMED, entry.settlement, "The terms that came along are another settlement's.")
+    if entry.redacted is not None and len(entry.redacted.onchain_legs) + len(entry.redacted.account_legs) > LEGS_MAX:
+        return Rejection(Reason.MALFORMED, entry.settlement, f"More than {LEGS_MAX} legs cannot have been signed.")
+    return _party_fault(entry.settlement, entry.signatures, cancel_digest(network_id, entry.settlement))
+
+
+def _party_fault(
+    id_: SettlementId | None, signatures: tuple[PartySignature, ...], signed: Bytes32, *, most: int = LEGS_MAX
+) -> Rejection | None:
+    if not 0 < len(signatures) <= most:
+        return Rejection(Reason.MALFORMED, id_, f"{len(signatures)} signatures; 1 to {most} are wanted.")
+    if len({each.signer for each in signatures}) != len(signatures):
+        return Rejection(Reason.MALFORMED, id_, "A signer stands twice.")
+    for each in signatures:
+        found = recover(signed, each.signature)
+        if found != each.signer:
+            return _wrong_signer(id_, each.signer, found)
+    return None
+
+
+def _attest_fault(entry: Attest, network_id: Bytes32, committee: Committee) -> Rejection | None:
+    if not 0 < len(entry.attestations) <= BATCH_ITEMS_MAX or len(entry.documents) > BATCH_ITEMS_MAX:
+        return Rejection(Reason.MALFORMED, detail=f"A batch has 1 to {BATCH_ITEMS_MAX} attestations.")
+    if any(len(each) > EVIDENCE_BYTES_MAX for each in entry.documents):
+        return Rejection(Reason.MALFORMED, detail=f"A document has at most {EVIDENCE_BYTES_MAX} bytes.")
+    if not {keccak256(each) for each in entry.documents} <= {each.attestation.evidence for each in entry.attestations}:
+        return Rejection(Reason.MALFORMED, detail="A document is named by no attestation of its batch.")
+    over = batch_digest(network_id, committee, entry.anchor, entry.attestations, entry.documents)
+    items = [
+        (each.attestation.settlement, attestation_digest(network_id, each.attestation), each.signature)
+        for each in entry.attestations
+    ]
+    return _member_fault(entry, committee, over, items)
+
+
+def _sign_decisions_fault(entry: SignDecisions, network_id: Bytes32, committee: Committee) -> Rejection | None:
+    if not 0 < len(entry.decisions) <= BATCH_ITEMS_MAX:
+        return Rejection(Reason.MALFORMED, detail=f"A batch has 1 to {BATCH_ITEMS_MAX} decisions.")
+    over = batch_digest(network_id, committee, entry.anchor, entry.decisions)
+    items = [
+        (each.decision.settlement, decision_digest(network_id, each.decision), each.signature)
+        for each in entry.decisions
+    ]
+    return _member_fault(entry, committee, over, items)
+
+
+def _member_fault(
+    entry: Attest | SignDecisions,
+    committee: Committee,
+    over: Bytes32,
+    items: Sequence[tuple[SettlementId, Bytes32, Signature]],
+) -> Rejection | None:
+    """Check that one member signed the batch and every item in it."""
+    if entry.member >= len(committee.members):
+        return Rejection(Reason.NOT_A_MEMBER, detail=f"Member {entry.member} of {len(committee.members)}.")
+    member = committee.members[entry.member]
+    found = recover(over, entry.signature)
+    if found != member:
+        return _wrong_signer(None, member, found)
+    for id_, signed, signature in items:
+        found = recover(signed, signature)
+        if found != member:
+            return _wrong_signer(id_, member, found)
+    return None
+
+
+def _wrong_signer(id_: SettlementId | None, wanted: Address, found: Address | None) -> Rejection:
+    actual = "nobody" if found is None else hex_of(found)
+    return Rejection(
+        Reason.SIGNATURE_INVALID,
+        id_,
+        f"It recovers to {actual}, not to {hex_of(wanted)}; sign this network's digest, with low s.",
+    )
