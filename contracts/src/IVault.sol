@@ -2,8 +2,9 @@
 pragma solidity ^0.8.28;
 
 /// @title IVault
-/// @notice The on-chain ledger of interlock: it holds an amount of a token for one leg of a settlement until a certified
-/// decision delivers it to the payee or returns it to the payer. Nothing else ends a hold: no time, no owner, no upgrade.
+/// @notice The on-chain ledger of interlock: it holds an amount of a token for one leg of a settlement until a
+/// certified decision delivers it to the payee or returns it to the payer. Nothing else ends a hold: no time, no owner,
+/// no upgrade.
 /// @dev Typed data (EIP-712) under the domain `{name: "interlock", version: "1", salt: networkId}`. Legs are numbered
 /// on-chain legs first, then account legs. `nonce = lane << 40 | generation`.
 interface IVault {
@@ -78,7 +79,9 @@ interface IVault {
 
     /// @notice The token refused to move the amount to the one entitled; `withdraw` tries again. At most 256 bytes of
     /// the token's own reason are kept.
-    event Stuck(bytes32 indexed settlement, address indexed to, uint32 leg, address token, uint256 amount, bytes reason);
+    event Stuck(
+        bytes32 indexed settlement, address indexed to, uint32 leg, address token, uint256 amount, bytes reason
+    );
 
     /// @notice The leg was closed before it was held, and can never be.
     event Tombstoned(bytes32 indexed settlement, address indexed payer, uint32 leg, uint256 nonce);
@@ -96,8 +99,6 @@ interface IVault {
     error CommitteeSize(uint256 members);
     /// @notice A member of the committee is zero or stands in it twice.
     error CommitteeMember(uint256 place, address member);
-    /// @notice A call came back into the vault while it was calling a token.
-    error Reentered();
 
     /// @notice An instruction has 1 to 16 legs.
     error LegCount(uint256 legs, uint256 legsMax);
@@ -137,14 +138,15 @@ interface IVault {
 
     /// @notice An outcome is 1 (COMMIT) or 2 (ABORT); a tombstone wants ABORT.
     error WrongOutcome(uint8 outcome);
-    /// @notice The certificate is of another epoch: of a closed one, or of a newer one that the vault does not know yet.
+    /// @notice The certificate is of another epoch: of a closed one, or of a newer one that the vault does not know
+    /// yet.
     error WrongEpoch(uint64 epoch, uint64 certificateEpoch);
     /// @notice Bitmap, absent members and signatures do not fit together.
     error CertificateMalformed();
     /// @notice Fewer than 2f + 1 signatures.
     error QuorumMissed(uint256 quorum, uint256 signatures);
-    /// @notice The list rebuilt from the certificate is not the committee: a stranger's or twisted signature, or one over
-    /// another settlement, outcome or network.
+    /// @notice The list rebuilt from the certificate is not the committee: a stranger's or twisted signature, or one
+    /// over another settlement, outcome or network.
     error WrongCommittee(bytes32 committee, bytes32 rebuilt);
 
     /// @notice The token did not move exactly the amount to the vault. `reason` is its own, or `TokenMissing`,
@@ -174,9 +176,9 @@ interface IVault {
     /// SignatureCount, SignatureMissing, SignatureMalformed, SignatureWrong, PullRefused.
     /// @param instruction The terms that the parties signed, redacted.
     /// @param leg Index of the leg to hold: one of the on-chain legs.
-    /// @param signatures One entry per leg, on-chain legs first; empty where an earlier leg has the same signer. With the
-    /// payer of this leg as caller only the payer's own is needed, and none (the list may be empty) where that payer is a
-    /// contract: its call is its consent.
+    /// @param signatures One entry per leg, on-chain legs first; empty where an earlier leg has the same signer. With
+    /// the payer of this leg as caller only the payer's own is needed, and none (the list may be empty) where that
+    /// payer is a contract: its call is its consent.
     /// @return settlement The settlement's id.
     function prepare(RedactedInstruction calldata instruction, uint32 leg, bytes[] calldata signatures)
         external
@@ -187,7 +189,8 @@ interface IVault {
     /// Legs decided before are passed over, as are legs that are not held here (`Unmatched`).
     /// @dev Errors: WrongOutcome, CertificateMalformed, QuorumMissed, SignatureMalformed, WrongEpoch, WrongCommittee,
     /// GasShort. Each push has `PUSH_GAS`; give at least that much more than you expect to use.
-    function settle(bytes32 settlement, uint8 outcome, Certificate calldata certificate, LegCall[] calldata legs) external;
+    function settle(bytes32 settlement, uint8 outcome, Certificate calldata certificate, LegCall[] calldata legs)
+        external;
 
     /// @notice Push the amount of an entitled leg to whom it belongs. Anyone may call.
     /// @dev Errors: NoSuchHold, WrongStatus, PushRefused.
@@ -204,8 +207,8 @@ interface IVault {
         Certificate calldata certificate
     ) external;
 
-    /// @notice Tell whether both exits would succeed now. Where the hold stands, rehearses the two pushes; else pull and
-    /// push to the payee, then pull and push to the payer. Nothing stays changed, even in a transaction.
+    /// @notice Tell whether both exits would succeed now. Where the hold stands, rehearses the two pushes; else pull
+    /// and push to the payee, then pull and push to the payer. Nothing stays changed, even in a transaction.
     /// @dev For `eth_call`; not `view` because it must call the token.
     /// @return pulled The amount can be held now, or is.
     /// @return delivers The amount can go on to the payee.
@@ -218,8 +221,8 @@ interface IVault {
 
     // -------------------------------------------------------------------------------------------------------- views
 
-    /// @notice What stands in a payer's lane: `commitmentOf` the leg, its generation, its status (0 EMPTY, 1 HELD,
-    /// 2 ENTITLED_PAYEE, 3 ENTITLED_PAYER, 4 DELIVERED, 5 RETURNED, 6 TOMBSTONED).
+    /// @notice What stands in a payer's lane: `commitmentOf` the leg, its generation, its status (0 EMPTY, 1 HELD, 2
+    /// ENTITLED_PAYEE, 3 ENTITLED_PAYER, 4 DELIVERED, 5 RETURNED, 6 TOMBSTONED).
     function holdOf(address payer, uint256 lane)
         external
         view
