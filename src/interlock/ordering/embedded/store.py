@@ -139,6 +139,9 @@ class BlockStore:
                 connection.execute("BEGIN IMMEDIATE")
                 connection.execute("ROLLBACK")
                 self._adopt(connection)
+                # A process killed before its fsync may have left a block that only the system's cache knows. It is
+                # shown from now on, so it goes to the disk now.
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 self._verify_tail(connection)
             except BaseException:
                 connection.close()
