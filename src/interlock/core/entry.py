@@ -111,6 +111,9 @@ class Configure:
     signed: SignedConfiguration
 
 
+PartyEntry = Instruct | Sign | Cancel
+"""What a party brings, as against a member of the committee."""
+
 Entry = Instruct | Sign | Cancel | Attest | SignDecisions | Configure
 
 

@@ -17,7 +17,18 @@ from interlock.core.admission import Context, Lane, lanes_of
 from interlock.core.attestation import SignedAttestation
 from interlock.core.committee import Committee, Genesis, MemberIndex, first_committee
 from interlock.core.decision import Decision
-from interlock.core.entry import Anchor, Attest, Block, Cancel, Configure, Entry, Instruct, Sign, SignDecisions
+from interlock.core.entry import (
+    Anchor,
+    Attest,
+    Block,
+    Cancel,
+    Configure,
+    Entry,
+    Instruct,
+    PartyEntry,
+    Sign,
+    SignDecisions,
+)
 from interlock.core.instruction import SettlementId, required_signers, settlement_id
 from interlock.core.invariants import check_change, invariant
 from interlock.core.limits import ANCHORS_MAX
@@ -131,6 +142,11 @@ class Replica:
             live_lanes=self._live_lanes,
         )
 
+    def preview(self, entry: PartyEntry) -> tuple[SettlementId, Rejection | None]:
+        """Tell a submitter what would be refused now, before the log is troubled; the log alone decides."""
+        id_, outcome = self._party_outcome(entry)
+        return id_, outcome if isinstance(outcome, Rejection) else None
+
     def snapshot(self) -> Snapshot:
         """Give the whole state as one value."""
         return Snapshot(
@@ -160,15 +176,8 @@ class Replica:
 
     def _apply_entry(self, entry: Entry, applied: Applied) -> list[Rejection]:
         match entry:
-            case Instruct():
-                return self._instruct(entry, applied)
-            case Sign():
-                known = self.settlements.get(entry.settlement)
-                if known is None:
-                    return [self._absent(entry.settlement)]
-                return self._take(known.id, lifecycle.sign(known, entry.signatures, self.context()), applied)
-            case Cancel():
-                return self._cancel(entry, applied)
+            case Instruct() | Sign() | Cancel():
+                return self._take(*self._party_outcome(entry), applied)
             case Attest():
                 fault = self._batch_fault(entry)
                 return [fault] if fault is not None else self._attest(entry, applied)
@@ -180,20 +189,22 @@ class Replica:
             case _ as never:
                 assert_never(never)
 
-    def _instruct(self, entry: Instruct, applied: Applied) -> list[Rejection]:
-        id_ = settlement_id(self.network_id, entry.terms)
-        if id_ in self.ended:
-            return [self._absent(id_)]
+    def _party_outcome(self, entry: PartyEntry) -> tuple[SettlementId, lifecycle.Outcomes]:
+        """Give what a party's entry would make of its settlement, without doing it."""
+        id_ = settlement_id(self.network_id, entry.terms) if isinstance(entry, Instruct) else entry.settlement
         known = self.settlements.get(id_)
-        outcome = lifecycle.instruct(known, id_, entry.terms, entry.signatures, self.context())
-        return self._take(id_, outcome, applied)
-
-    def _cancel(self, entry: Cancel, applied: Applied) -> list[Rejection]:
-        if entry.settlement in self.ended:
-            return [self._absent(entry.settlement)]
-        known = self.settlements.get(entry.settlement)
-        outcome = lifecycle.cancel(known, entry.settlement, entry.redacted, entry.signatures, self.context())
-        return self._take(entry.settlement, outcome, applied)
+        if id_ in self.ended or (known is None and isinstance(entry, Sign)):
+            return id_, self._absent(id_)
+        match entry:
+            case Instruct():
+                outcome = lifecycle.instruct(known, id_, entry.terms, entry.signatures, self.context())
+            case Cancel():
+                outcome = lifecycle.cancel(known, id_, entry.redacted, entry.signatures, self.context())
+            case Sign() if known is not None:
+                outcome = lifecycle.sign(known, entry.signatures, self.context())
+            case _:
+                outcome = self._absent(id_)
+        return id_, outcome
 
     def _attest(self, entry: Attest, applied: Applied) -> list[Rejection]:
         rejections = []
