@@ -17,7 +17,7 @@ import json
 import os
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +32,21 @@ GRACE_S = 10.0
 
 LOG_TAIL_BYTES = 2_000
 """How much of the log an error message quotes."""
+
+
+Ready = Mapping[str, Any]
+"""What a child said when it became ready."""
+
+
+def parse_json_line(line: bytes) -> Ready:
+    """Read the ready line of our own programs: one JSON object. Raises `ValueError` for anything else."""
+    try:
+        value = json.loads(line)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise ValueError(f"its first line is not a JSON object: {line[:200]!r}")  # noqa: TRY004 - a parser's error
+    return value
 
 
 class ProcessFailedError(Exception):
@@ -66,14 +81,15 @@ class ManagedProcess:
     cwd: Path | None = None
     """The directory in which the child runs; the parent's where None."""
 
-    ready_on_stdout: bool = True
-    """False for a program that prints no ready line: `start` then returns at once with an empty mapping."""
+    parse_ready: Callable[[bytes], Ready | None] | None = parse_json_line
+    """Reads a line of standard output: gives what it says, or None to wait for another line. None in its own place
+    stands for a program that prints no such line: `start` then returns at once with an empty mapping."""
 
-    ready: Mapping[str, Any] = field(default_factory=dict, init=False)
+    ready: Ready = field(default_factory=dict, init=False)
     """What the child said when it became ready."""
 
     _popen: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
-    _said_ready: "Future[Mapping[str, Any]] | None" = field(default=None, init=False)
+    _said_ready: "Future[Ready] | None" = field(default=None, init=False)
     _exited: "Future[int] | None" = field(default=None, init=False)
     _threads: tuple[threading.Thread, ...] = field(default=(), init=False)
 
@@ -87,7 +103,7 @@ class ManagedProcess:
         """Tell whether the child lives."""
         return self._exited is not None and not self._exited.done()
 
-    async def start(self, ready_within_s: float = READY_WITHIN_S) -> Mapping[str, Any]:
+    async def start(self, ready_within_s: float = READY_WITHIN_S) -> Ready:
         """Start the child and wait for its ready line, which is returned as a mapping.
 
         Raises `RuntimeError` where it runs already, `OSError` where the program cannot be run, and
@@ -97,7 +113,7 @@ class ManagedProcess:
         if self.is_running:
             raise RuntimeError(f"process {self.name} runs already")
         said_ready = self._spawn()
-        if not self.ready_on_stdout:
+        if self.parse_ready is None:
             return {}
         try:
             self.ready = await asyncio.wait_for(asyncio.wrap_future(said_ready), ready_within_s)
@@ -155,8 +171,8 @@ class ManagedProcess:
     ) -> None:
         await self.terminate()
 
-    def _spawn(self) -> "Future[Mapping[str, Any]]":
-        said_ready: Future[Mapping[str, Any]] = Future()
+    def _spawn(self) -> "Future[Ready]":
+        said_ready: Future[Ready] = Future()
         exited: Future[int] = Future()
         # A running future cannot be cancelled, so a waiter that gives up leaves it to the others.
         said_ready.set_running_or_notify_cancel()
@@ -167,7 +183,7 @@ class ManagedProcess:
             popen = subprocess.Popen(  # noqa: S603 - the caller names the program; nothing passes through a shell
                 list(self.argv),
                 stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE if self.ready_on_stdout else log,
+                stdout=log if self.parse_ready is None else subprocess.PIPE,
                 stderr=log,
                 env={**os.environ, **(self.env or {})},
                 cwd=self.cwd,
@@ -175,8 +191,9 @@ class ManagedProcess:
             )
         self._popen, self._said_ready, self._exited = popen, said_ready, exited
         threads = [threading.Thread(target=_await_exit, args=(popen, said_ready, exited, self.name), daemon=True)]
-        if self.ready_on_stdout:
-            threads.append(threading.Thread(target=_pump, args=(popen, said_ready, self.log_path), daemon=True))
+        if self.parse_ready is not None:
+            arguments = (popen, self.parse_ready, said_ready, self.log_path)
+            threads.append(threading.Thread(target=_pump, args=arguments, daemon=True))
         for thread in threads:
             thread.start()
         self._threads = tuple(threads)
@@ -201,34 +218,41 @@ class ManagedProcess:
         return ProcessFailedError(self.name, exit_code, reason, _tail(self.log_path))
 
 
-def _pump(popen: "subprocess.Popen[bytes]", said_ready: "Future[Mapping[str, Any]]", log_path: Path) -> None:
+def _pump(
+    popen: "subprocess.Popen[bytes]",
+    parse: Callable[[bytes], Ready | None],
+    said_ready: "Future[Ready]",
+    log_path: Path,
+) -> None:
     """Read the ready line, then copy what follows to the log, so that the child never blocks on a full pipe."""
     stdout = popen.stdout
     if stdout is None:
         return
-    with contextlib.suppress(ValueError, OSError):  # closed under us once the child has ended
-        line = stdout.readline()
-        if line:
-            _settle_ready(said_ready, line)
-        with log_path.open("ab", buffering=0) as log:
-            for more in stdout:
-                log.write(more)
+    with (
+        contextlib.suppress(ValueError, OSError),
+        log_path.open("ab", buffering=0) as log,
+    ):  # closed under us at the end
+        for line in stdout:
+            if said_ready.done() or not _settle_ready(said_ready, parse, line):
+                log.write(line)
 
 
-def _settle_ready(said_ready: "Future[Mapping[str, Any]]", line: bytes) -> None:
-    try:
-        value = json.loads(line)
-    except ValueError:
-        value = None
+def _settle_ready(said_ready: "Future[Ready]", parse: Callable[[bytes], Ready | None], line: bytes) -> bool:
+    """Tell whether the line was the ready line, right or wrong."""
     with contextlib.suppress(InvalidStateError):  # the child ended meanwhile, which says more
-        if isinstance(value, dict):
-            said_ready.set_result(value)
-        else:
-            said_ready.set_exception(ValueError(f"its first line is not a JSON object: {line[:200]!r}"))
+        try:
+            ready = parse(line)
+        except ValueError as error:
+            said_ready.set_exception(error)
+            return True
+        if ready is None:
+            return False
+        said_ready.set_result(ready)
+    return True
 
 
 def _await_exit(
-    popen: "subprocess.Popen[bytes]", said_ready: "Future[Mapping[str, Any]]", exited: "Future[int]", name: str
+    popen: "subprocess.Popen[bytes]", said_ready: "Future[Ready]", exited: "Future[int]", name: str
 ) -> None:
     code = popen.wait()
     exited.set_result(code)
