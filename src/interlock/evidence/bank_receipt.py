@@ -1,21 +1,34 @@
 """What a bank signs: numbered, hash-chained receipts, one per event of its settlement book.
 
 The bank writes them, nodes bring them as evidence, an auditor checks them with the bank's public key from the
-network's registry. A receipt is a compact JWS (RFC 7515) with `alg` EdDSA (RFC 8037, Ed25519) and `typ`
-`interlock-bank-receipt`, whose payload is the canonical bytes of a `BankReceipt`.
+network's registry. A receipt is a compact JWS (RFC 7515) with `alg` Ed25519 (RFC 9864, which fixes the curve that
+RFC 8037's `EdDSA` leaves open) and `typ` `interlock-bank-receipt`, whose payload is the canonical bytes of a
+`BankReceipt`.
 """
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
 
+from joserfc.errors import JoseError
+from joserfc.jwk import OKPKey
+from joserfc.jws import deserialize_compact
+
 from interlock.core.instruction import LegIndex, SettlementId
 from interlock.encoding.canonical import Malformed, decode_canonical, loads
-from interlock.encoding.values import Bytes32, MinorUnits, Uint64, UnixSeconds
+from interlock.encoding.keccak import keccak256
+from interlock.encoding.values import ZERO_BYTES32, Bytes32, MinorUnits, Uint64, UnixSeconds, hex_of
 
-JWS_HEADER = {"alg": "EdDSA", "typ": "interlock-bank-receipt"}
+JWS_ALGORITHM = "Ed25519"
+JWS_HEADER = {"alg": JWS_ALGORITHM, "typ": "interlock-bank-receipt"}
+_SIGNATURE_BYTES = 64
+
+
+class NotSigned(Malformed):
+    """The receipt has its form, but no valid signature under the key that was given."""
 
 
 class BankEvent(IntEnum):
@@ -62,6 +75,11 @@ class BankReceipt:
     """Empty, or why the bank refused."""
 
 
+def receipt_hash(jws: str) -> Bytes32:
+    """Give keccak256 of a JWS: its place in evidence, and what the next receipt names as `previous`."""
+    return keccak256(jws.encode())
+
+
 def read_receipt(jws: str) -> BankReceipt:
     """Read a receipt's payload **without** checking its signature; Malformed where it has no such form."""
     parts = jws.split(".")
@@ -69,11 +87,59 @@ def read_receipt(jws: str) -> BankReceipt:
         raise Malformed("a compact JWS has three parts")
     if loads(_unpadded(parts[0])) != JWS_HEADER:
         raise Malformed(f"the JWS header must be {JWS_HEADER}")
+    if len(_unpadded(parts[2])) != _SIGNATURE_BYTES:
+        raise Malformed(f"an Ed25519 signature has {_SIGNATURE_BYTES} bytes")
     return decode_canonical(BankReceipt, _unpadded(parts[1]))
 
 
-def _unpadded(text: str) -> bytes:
+def verify_jws(jws: str, public_key: Bytes32) -> BankReceipt:
+    """Check a receipt under a bank's Ed25519 public key (32 bytes) and give its payload.
+
+    Malformed where it has not the form of a receipt; NotSigned where the signature is not the key's.
+    """
+    receipt = read_receipt(jws)
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        key = OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": _encoded(public_key)})
+        deserialize_compact(jws, key, algorithms=[JWS_ALGORITHM])
+    except (JoseError, ValueError):
+        raise NotSigned(
+            f"receipt {receipt.number} of {receipt.ledger!r} is not signed by {hex_of(public_key)}"
+        ) from None
+    return receipt
+
+
+def verify_chain(receipts: Sequence[str], public_key: Bytes32, *, before: str | None = None) -> tuple[BankReceipt, ...]:
+    """Check consecutive receipts: each signed, numbered one higher, naming its predecessor, with time never going back.
+
+    `before` is the receipt ahead of the first one, or None where the first is number 1. Malformed with the number of
+    the first receipt that does not follow.
+    """
+    last = None if before is None else verify_jws(before, public_key)
+    previous = ZERO_BYTES32 if before is None else receipt_hash(before)
+    found = []
+    for jws in receipts:
+        receipt = verify_jws(jws, public_key)
+        number, time = (0, 0) if last is None else (last.number, last.time)
+        if receipt.number != number + 1 or receipt.previous != previous or receipt.time < time:
+            raise Malformed(
+                f"receipt {receipt.number} (time {receipt.time}, previous {hex_of(receipt.previous)}) does not follow "
+                f"receipt {number} (time {time}, hash {hex_of(previous)})"
+            )
+        found.append(receipt)
+        last, previous = receipt, receipt_hash(jws)
+    return tuple(found)
+
+
+def _unpadded(text: str) -> bytes:
+    """Decode base64url in its one form: no padding, no idle bits, so that no receipt has two spellings."""
+    try:
+        value = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError) as error:
         raise Malformed(f"not base64url: {error}") from None
+    if _encoded(value) != text:
+        raise Malformed("not base64url in its shortest form")
+    return value
+
+
+def _encoded(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()

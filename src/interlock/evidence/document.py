@@ -20,7 +20,7 @@ class BankReceiptDocument:
     ledger: str
     """The bank's registered name."""
     jws: str
-    """Compact JWS (RFC 7515), EdDSA over the receipt's canonical bytes."""
+    """Compact JWS (RFC 7515), Ed25519 over the receipt's canonical bytes."""
 
     @property
     def position(self) -> Bytes32:

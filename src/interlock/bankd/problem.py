@@ -1,0 +1,120 @@
+"""What the bank answers when it does not do as asked: codes in the order in which things are checked.
+
+A `Problem` is an RFC 9457 problem document; it records nothing and moves nothing. A `Refusal` is the opposite: the
+request was authentic, the business check failed, and that is booked, signed and stands for ever.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from typing import Any
+
+TYPE_PREFIX = "urn:interlock:bank:"
+"""RFC 9457 `type`: a name, not an address."""
+
+
+class Code(Enum):
+    """Every problem's stable code and its HTTP status, in order of precedence."""
+
+    # the door
+    NOT_FOUND = ("not_found", 404)
+    METHOD_NOT_ALLOWED = ("method_not_allowed", 405)
+    UNAUTHORISED = ("unauthorised", 401)
+    TOO_LARGE = ("too_large", 413)
+    TOO_SLOW = ("too_slow", 408)
+    MALFORMED = ("malformed", 400)
+    OUT_OF_BOUNDS = ("out_of_bounds", 422)
+
+    # a hold's authenticity
+    ID_MISMATCH = ("id_mismatch", 422)
+    NO_SUCH_LEG = ("no_such_leg", 422)
+    NOT_AN_ACCOUNT_LEG = ("not_an_account_leg", 422)
+    TERMS_HIDDEN = ("terms_hidden", 422)
+    OTHER_LEDGER = ("other_ledger", 422)
+    PIVOT_HERE = ("pivot_here", 422)
+    SIGNATURE_INVALID = ("signature_invalid", 403)
+    SIGNER_NOT_REQUIRED = ("signer_not_required", 422)
+    SIGNATURE_MISSING = ("signature_missing", 403)
+
+    # a certificate
+    CERTIFICATE_INVALID = ("certificate_invalid", 403)
+    CONFLICTING_CERTIFICATE = ("conflicting_certificate", 409)
+    NEVER_HELD = ("never_held", 409)
+
+    # books
+    UNKNOWN_HOLD = ("unknown_hold", 404)
+    UNKNOWN_ACCOUNT = ("unknown_account", 404)
+    UNKNOWN_ASSET = ("unknown_asset", 422)
+    EXISTS_WITH_DIFFERENT_TERMS = ("exists_with_different_terms", 409)
+    TOTAL_TOO_LARGE = ("total_too_large", 422)
+
+    # the bank itself
+    UNAVAILABLE = ("unavailable", 503)
+    INTERNAL_ERROR = ("internal_error", 500)
+
+    @property
+    def word(self) -> str:
+        """Give the code that clients match on."""
+        return self.value[0]
+
+    @property
+    def status(self) -> int:
+        """Give the HTTP status."""
+        return self.value[1]
+
+
+@dataclass(frozen=True)
+class Problem(Exception):  # no slots: an exception's traceback is set after it is made
+    """Answer with a problem document; nothing was recorded."""
+
+    code: Code
+    detail: str
+    """What happened, to which id, the two values compared, and what to do."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Further members of the document, as JSON values."""
+
+    def document(self, instance: str) -> dict[str, Any]:
+        """Give the problem as JSON values."""
+        return {
+            **self.facts,
+            "type": TYPE_PREFIX + self.code.word,
+            "title": self.code.word.replace("_", " ").capitalize(),
+            "status": self.code.status,
+            "code": self.code.word,
+            "detail": self.detail,
+            "instance": instance,
+        }
+
+
+class Refusal(IntEnum):
+    """Why a hold was refused for ever, in the order of the checks; a retry is a new settlement."""
+
+    TOO_LATE = 1
+    UNKNOWN_ASSET = 2
+    AMOUNT_OUT_OF_RANGE = 3
+    PAYER_UNKNOWN = 4
+    PAYER_CANNOT_HOLD_ASSET = 5
+    PAYEE_UNKNOWN = 6
+    PAYEE_CANNOT_HOLD_ASSET = 7
+    SAME_ACCOUNT = 8
+    NO_MANDATE = 9
+    INSUFFICIENT_FUNDS = 10
+
+    @property
+    def reason(self) -> str:
+        """Give what the receipt says: the code and a sentence, without the customer's figures."""
+        return f"{self.name.lower()}: {_SENTENCES[self]}"
+
+
+_SENTENCES = {
+    Refusal.TOO_LATE: "the bank's clock was past the instruction's prepareBy",
+    Refusal.UNKNOWN_ASSET: "the bank keeps no accounts in this asset",
+    Refusal.AMOUNT_OUT_OF_RANGE: "the amount was zero or larger than the bank can book",
+    Refusal.PAYER_UNKNOWN: "the bank has no such payer account",
+    Refusal.PAYER_CANNOT_HOLD_ASSET: "the payer account is not open for this asset",
+    Refusal.PAYEE_UNKNOWN: "the bank has no such payee account",
+    Refusal.PAYEE_CANNOT_HOLD_ASSET: "the payee account is not open for this asset",
+    Refusal.SAME_ACCOUNT: "payer and payee were the same account",
+    Refusal.NO_MANDATE: "the signer had no mandate on file over the payer account",
+    Refusal.INSUFFICIENT_FUNDS: "the payer's available balance was below the amount",
+}
