@@ -47,14 +47,19 @@ _MATCHED = frozenset({State.MATCHED, State.PREPARING, State.COMMITTED})
 class Applied:
     """What one block changed, for the node to act on and to keep."""
 
-    touched: dict[SettlementId, None] = field(default_factory=dict)
-    """Settlements that changed, in the order of their first change."""
+    changes: list[tuple[Settlement | None, Settlement]] = field(default_factory=list)
+    """Every step of a settlement, before and after, in order."""
     ended: list[Settlement] = field(default_factory=list)
     """Settlements that ended with this block and left the replica's memory."""
     attestations: list[tuple[MemberIndex, SignedAttestation]] = field(default_factory=list)
     """Votes that were counted."""
     rejections: list[tuple[int, Rejection]] = field(default_factory=list)
     """What was refused, with the index of its entry in the block."""
+
+    @property
+    def touched(self) -> tuple[SettlementId, ...]:
+        """Give the settlements that changed, each once, in the order of their first change."""
+        return tuple(dict.fromkeys(after.id for _, after in self.changes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +284,7 @@ class Replica:
         if outcome == before:
             return []
         check_change(before, outcome)
-        applied.touched[id_] = None
+        applied.changes.append((before, outcome))
         if before is None:
             heapq.heappush(self._timers, (outcome.terms.prepare_by + 1, id_))
             heapq.heappush(self._timers, (outcome.terms.settle_from, id_))

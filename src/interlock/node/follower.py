@@ -1,0 +1,178 @@
+"""The follower: takes the log block by block, checks it, applies it, keeps it.
+
+Blocks come chained from the ordering client. The follower decodes and verifies every entry once more (whoever ordered
+them is not believed), holds the log against the sign-once record, refuses blocks far ahead of its clock, and hands
+what changed to the rest of the node.
+
+Source: specification 5, "Sign once".
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from interlock.core.committee import MemberIndex
+from interlock.core.entry import Attest, Block, Entry, SignDecisions
+from interlock.core.rejection import Rejection
+from interlock.core.replica import Applied, Replica
+from interlock.encoding.keccak import keccak256
+from interlock.encoding.values import Bytes32, Height, Uint64, UnixSeconds, hex_of
+from interlock.entries.check import decode_entry, entry_fault
+from interlock.keys.sign_once import SignOnceRecord
+from interlock.node.store import BlockRecord, NodeStore
+from interlock.ordering.protocol import LogBlock, LogForked, LogUnavailable, OrderedLog
+from interlock.views.history import Chronicler
+
+log = logging.getLogger(__name__)
+
+AHEAD_MAX_S = 30
+"""How far a block's time may lie ahead of this node's clock: beyond it the log could force deadlines."""
+RETRY_S = 0.25
+"""Pause after the log was not reached."""
+AHEAD_RETRY_S = 1.0
+"""Pause before a block that lies ahead is asked for again."""
+
+
+class RecordLost(Exception):
+    """The log holds a signature of this key that its sign-once record does not: the key must sign no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of one entry of an applied block."""
+
+    digest: Bytes32
+    """keccak256 of the entry's bytes."""
+    rejections: tuple[Rejection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one block changed."""
+
+    applied: Applied
+    fates: tuple[Fate, ...]
+
+
+class Follower:
+    """One node's reading of the log."""
+
+    def __init__(
+        self,
+        *,
+        replica: Replica,
+        member: MemberIndex,
+        log_: OrderedLog,
+        store: NodeStore,
+        record: SignOnceRecord,
+        now: Callable[[], float],
+        on_change: Callable[[Change], None],
+    ) -> None:
+        self._replica = replica
+        self._member = member
+        self._log = log_
+        self._store = store
+        self._record = record
+        self._now = now
+        self._on_change = on_change
+        self._chronicler = Chronicler()
+        self._signed_under = record.highest()
+        self.trouble = ""
+        """Why the log cannot be followed at the moment, in words for people; empty when it can."""
+
+    def replay(self) -> None:
+        """Apply again what was kept. LogForked, RecordLost, BrokenInvariant."""
+        for block in self._store.blocks():
+            self._apply(block)
+
+    async def run(self) -> None:
+        """Follow the log for ever. LogForked, RecordLost, BrokenInvariant end it: the node must stop."""
+        while True:
+            try:
+                await self._require_long_enough()
+                await self._follow()
+            except LogUnavailable as error:
+                self.trouble = str(error)
+                await asyncio.sleep(RETRY_S)
+
+    async def _follow(self) -> None:
+        """Take blocks until the connection is lost or a block lies ahead."""
+        async with aclosing(self._log.blocks(self._replica.height, known=self._replica.block_hash)) as blocks:
+            async for block in blocks:
+                if block.time > self._now() + AHEAD_MAX_S:
+                    self.trouble = f"Block {block.height} has time {block.time}, this node's clock {self._now():.0f}."
+                    log.error("the log runs ahead: %s", self.trouble)
+                    await asyncio.sleep(AHEAD_RETRY_S)
+                    return
+                record, change = self._apply(block)
+                self._store.save(record)
+                self.trouble = ""
+                self._on_change(change)
+
+    async def _require_long_enough(self) -> None:
+        head = await self._log.head()
+        if self._signed_under is not None and head.height < self._signed_under[0]:
+            raise LogForked(
+                f"the log ends at block {head.height}, but this node signed under block {self._signed_under[0]}: "
+                "a backup was restored; bring the log that was lost, or begin a new network"
+            )
+
+    def _apply(self, raw: LogBlock) -> tuple[BlockRecord, Change]:
+        if self._signed_under is not None and raw.height == self._signed_under[0]:
+            self._require_same(raw, self._signed_under[1])
+        read = [self._read(data) for data in raw.entries]
+        places = [place for place, entry in enumerate(read) if not isinstance(entry, Rejection)]
+        entries = tuple(entry for entry in read if not isinstance(entry, Rejection))
+        for entry in entries:
+            self._require_recorded(entry)
+        block = Block(Height(Uint64(raw.height)), UnixSeconds(Uint64(raw.time)), raw.hash, entries)
+        applied = self._replica.apply_block(block)
+        refused = {place: [entry] for place, entry in enumerate(read) if isinstance(entry, Rejection)}
+        for index, rejection in applied.rejections:
+            refused.setdefault(places[index], []).append(rejection)
+        fates = tuple(Fate(keccak256(data), tuple(refused.get(place, ()))) for place, data in enumerate(raw.entries))
+        return self._record_of(raw, entries, applied), Change(applied, fates)
+
+    def _read(self, data: bytes) -> Entry | Rejection:
+        entry = decode_entry(data)
+        if isinstance(entry, Rejection):
+            return entry
+        return entry_fault(entry, self._replica.network_id, self._replica.committee) or entry
+
+    def _record_of(self, raw: LogBlock, entries: tuple[Entry, ...], applied: Applied) -> BlockRecord:
+        counted = {signed.attestation.evidence for _, signed in applied.attestations}
+        documents = [
+            document
+            for entry in entries
+            if isinstance(entry, Attest)
+            for document in entry.documents
+            if keccak256(document) in counted
+        ]
+        return BlockRecord(
+            block=raw,
+            votes=applied.attestations,
+            documents=documents,
+            history=self._chronicler.tell(raw.height, raw.time, applied.changes),
+            ended=applied.ended,
+        )
+
+    def _require_same(self, raw: LogBlock, signed_under: Bytes32) -> None:
+        if raw.hash != signed_under:
+            raise LogForked(
+                f"block {raw.height} is {hex_of(raw.hash)}, but this node signed under {hex_of(signed_under)}: "
+                "this is another log; compare it with the other nodes'"
+            )
+
+    def _require_recorded(self, entry: Entry) -> None:
+        """Stop a node whose record was lost or restored: its key may have signed what it no longer knows."""
+        if not isinstance(entry, SignDecisions) or entry.member != self._member:
+            return
+        for each in entry.decisions:
+            recorded = self._record.recorded(each.decision.settlement)
+            if recorded is None or recorded.outcome != int(each.decision.outcome):
+                raise RecordLost(
+                    f"the log holds this key's {each.decision.outcome.name} for {hex_of(each.decision.settlement)}, "
+                    "its sign-once record does not; the key must sign no more: replace it by a rotation"
+                )

@@ -1,0 +1,223 @@
+"""The node: one member of the committee, put together from its parts.
+
+It follows the log, looks at the ledgers, votes, signs and performs, all at once and each at its own pace; the replica
+in the middle is the only state. What a user sees goes through `submit` and the read-only properties.
+
+A node that finds its log forked, its record lost or an invariant broken *halts*: it signs and performs nothing more,
+keeps answering questions, and says why. A halt is never lifted by itself.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from interlock.core.committee import Genesis, MemberIndex
+from interlock.core.entry import PartyEntry
+from interlock.core.instruction import SettlementId
+from interlock.core.rejection import Reason, Rejection
+from interlock.core.replica import Replica
+from interlock.core.settlement import Settlement
+from interlock.encoding.canonical import encode
+from interlock.encoding.keccak import keccak256
+from interlock.encoding.values import Bytes32, hex_of
+from interlock.entries.check import decode_entry, entry_fault
+from interlock.evidence.document import Document, read_document
+from interlock.evidence.receipt import Receipt, make_receipt
+from interlock.keys.sign_once import SignOnceRecord
+from interlock.keys.signer import Signer
+from interlock.ledgers.protocol import Ledger
+from interlock.node.follower import Change, Fate, Follower
+from interlock.node.performer import Performer
+from interlock.node.store import NodeStore
+from interlock.node.voter import Voter
+from interlock.node.watcher import Watcher
+from interlock.ordering.protocol import EntryRefused, EntryTooLarge, OrderedLog
+
+log = logging.getLogger(__name__)
+
+APPLIED_WITHIN_S = 10.0
+"""How long a submitter is kept waiting for its entry to be applied, before it is told to look again later."""
+
+
+class NotYetApplied(Exception):
+    """The log took the entry, but this node has not applied it in time. Nothing is lost: look again."""
+
+
+class NodeHalted(Exception):
+    """The node halted and takes nothing more; the sentence says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a node is made of; `wiring` makes the real ones, the simulator others."""
+
+    genesis: Genesis
+    member: MemberIndex
+    """This node's place in the committee; its decision key is `signer`."""
+    signer: Signer
+    record: SignOnceRecord
+    store: NodeStore
+    log: OrderedLog
+    ledgers: Mapping[str, Ledger]
+    """By registered name; those that this node can reach."""
+    look_interval_s: float = 0.5
+    """Pause between two looks at a ledger."""
+    now: Callable[[], float] = time.time
+    """Unix seconds; used to refuse blocks far ahead and to pace repeats, never to decide."""
+
+
+class Node:
+    """One running member of the committee."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self.member = parts.member
+        self.replica = Replica(parts.genesis)
+        if self.replica.committee.index_of(parts.signer.address) != parts.member:
+            raise ValueError(f"the decision key {hex_of(parts.signer.address)} is not member {parts.member}'s")
+        self.halted = ""
+        """Why the node halted, in words for people; empty while it runs."""
+        self._stopped: asyncio.Future[None] | None = None
+        self._waiting: dict[Bytes32, list[asyncio.Future[Fate]]] = {}
+        self._voter = Voter(
+            replica=self.replica,
+            member=parts.member,
+            signer=parts.signer,
+            record=parts.record,
+            log_=parts.log,
+            now=parts.now,
+        )
+        self._performer = Performer(
+            replica=self.replica, ledgers=parts.ledgers, voter=self._voter, stop=self._halt_because
+        )
+        self._watchers = [
+            Watcher(replica=self.replica, ledger=ledger, voter=self._voter, interval_s=parts.look_interval_s)
+            for ledger in parts.ledgers.values()
+        ]
+        self._follower = Follower(
+            replica=self.replica,
+            member=parts.member,
+            log_=parts.log,
+            store=parts.store,
+            record=parts.record,
+            now=parts.now,
+            on_change=self._on_change,
+        )
+
+    async def run(self) -> None:
+        """Run until cancelled or halted; a halt returns, with `halted` set."""
+        self._stopped = asyncio.get_running_loop().create_future()
+        tasks: list[asyncio.Future[None]] = []
+        try:
+            self._follower.replay()
+            self._performer.refresh(self.replica.settlements)
+            loops = [self._follower.run(), self._voter.run(), *(each.run() for each in self._watchers)]
+            tasks = [asyncio.create_task(each) for each in loops]
+            done, _ = await asyncio.wait([*tasks, self._stopped], return_when=asyncio.FIRST_COMPLETED)
+            for each in done:
+                each.result()
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever ends a loop halts the node, and is said
+            self._halt(error)
+        finally:
+            for each in tasks:
+                each.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._performer.close()
+
+    async def submit(self, entry: PartyEntry) -> tuple[SettlementId, Rejection | None]:
+        """Bring a party's entry to the log and wait until this node has applied it.
+
+        Gives the settlement and, where the entry changed nothing, why. Raises NodeHalted, NotYetApplied, and what
+        the log raises (`ordering.protocol`): LogUnavailable and LogBusy are worth another try.
+        """
+        if self.halted:
+            raise NodeHalted(f"This node halted: {self.halted}")
+        content = encode(entry)
+        checked = decode_entry(content)
+        fault = checked if isinstance(checked, Rejection) else None
+        fault = fault or entry_fault(entry, self.replica.network_id, self.replica.committee)
+        id_, refused = self.replica.preview(entry)
+        if fault is not None or refused is not None:
+            return id_, fault or refused
+        digest = keccak256(content)
+        fate: asyncio.Future[Fate] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(digest, []).append(fate)
+        try:
+            await self._parts.log.submit(content)
+            rejections = (await asyncio.wait_for(fate, APPLIED_WITHIN_S)).rejections
+        except TimeoutError:
+            raise NotYetApplied(
+                f"The log took the entry for {hex_of(id_)}; this node has not applied it yet."
+            ) from None
+        except (EntryRefused, EntryTooLarge) as error:
+            return id_, Rejection(Reason.MALFORMED, id_, str(error))
+        finally:
+            self._waiting[digest].remove(fate)
+            if not self._waiting[digest]:
+                del self._waiting[digest]
+        return id_, rejections[0] if rejections else None
+
+    def settlement(self, id_: SettlementId) -> Settlement | None:
+        """Give a settlement, open or ended, or None where the log does not know it."""
+        return self.replica.settlements.get(id_) or self._parts.store.ended(id_)
+
+    def recent(self, limit: int) -> list[Settlement]:
+        """Give at most `limit` settlements: the open ones, then ended ones."""
+        opened = list(self.replica.settlements.values())[:limit]
+        ended = (self._parts.store.ended(id_) for id_ in self._parts.store.ended_ids(limit - len(opened)))
+        return [*opened, *(each for each in ended if each is not None)]
+
+    def history(self, id_: SettlementId, *, after: int = -1) -> list[dict[str, object]]:
+        """Give a settlement's timeline after a number."""
+        return self._parts.store.history(id_, after=after)
+
+    def receipt(self, settlement: Settlement) -> Receipt | None:
+        """Give the evidence pack of a certified settlement, or None while there is no certificate."""
+        if settlement.certificate is None:
+            return None
+        votes = self._parts.store.votes(settlement.id)
+        hashes = dict.fromkeys(signed.attestation.evidence for _, signed in votes)
+        contents = (self._parts.store.document(each) for each in hashes)
+        documents: list[Document] = [read_document(each) for each in contents if each is not None]
+        in_force = [
+            each for each in self.replica.configurations if each.configuration.sequence == settlement.registry_sequence
+        ]
+        return make_receipt(self.replica.network_id, settlement, in_force[0] if in_force else None, votes, documents)
+
+    def troubles(self, id_: SettlementId) -> dict[int, str]:
+        """Give why the newest attempts on a settlement's legs did not work, by leg."""
+        return {leg: why for (each, leg), why in self._performer.troubles.items() if each == id_}
+
+    @property
+    def alarms(self) -> list[str]:
+        """Give what is wrong with the log and the ledgers at the moment, in words for people."""
+        log_trouble = [f"log: {self._follower.trouble}"] if self._follower.trouble else []
+        return [*log_trouble, *(trouble for watcher in self._watchers for trouble in watcher.troubles)]
+
+    def _on_change(self, change: Change) -> None:
+        """React to an applied block."""
+        for fate in change.fates:
+            for waiter in self._waiting.get(fate.digest, ()):
+                if not waiter.done():
+                    waiter.set_result(fate)
+        if any(rejection.reason is Reason.OTHER_LOG for fate in change.fates for rejection in fate.rejections):
+            self._voter.repeat()
+        for ended in change.applied.ended:
+            self._voter.forget(ended.id)
+        touched = change.applied.touched
+        self._performer.refresh(touched)
+        if touched:
+            for watcher in self._watchers:
+                watcher.nudge()
+
+    def _halt_because(self, error: BaseException) -> None:
+        if self._stopped is not None and not self._stopped.done():
+            self._stopped.set_exception(error)
+
+    def _halt(self, error: Exception) -> None:
+        self.halted = f"{type(error).__name__}: {error}"
+        log.critical("halted: %s", self.halted, exc_info=error)

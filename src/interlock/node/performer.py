@@ -1,0 +1,129 @@
+"""The performer: does what the core asks, until the log shows that it is done.
+
+It keeps no list of things to do. After every block it compares what each touched settlement needs (`core.effects`)
+with what is under way, starts what is missing and stops what is no longer wanted; after a crash it does the same for
+all settlements. So nothing is forgotten and nothing is done that the log has overtaken.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+
+from interlock.core.effects import DeliverCertificate, Effect, PrepareLeg, SignDecision, outstanding
+from interlock.core.instruction import LegIndex, SettlementId, ledger_of, legs_of
+from interlock.core.replica import Replica
+from interlock.core.settlement import Settlement
+from interlock.encoding.values import Uint32, hex_of
+from interlock.ledgers.protocol import Ledger, LedgerError, Watch
+from interlock.node.voter import Voter
+
+log = logging.getLogger(__name__)
+
+AGAIN_S = 5.0
+"""Pause before a ledger that took a request is asked once more, should its result still not show."""
+RETRY_FIRST_S = 0.2
+"""First pause after a ledger was not reached; doubled each time."""
+RETRY_MOST_S = 5.0
+"""Longest pause after a ledger was not reached."""
+REFUSED_AGAIN_S = 15.0
+"""Pause after a ledger refused: its state may change until `prepareBy`."""
+UNDER_WAY_MAX = 64
+"""Requests to one ledger at the same time."""
+
+
+def watch_of(settlement: Settlement, leg: int) -> Watch:
+    """Give an adapter's view of one leg."""
+    return Watch(
+        settlement=settlement.id,
+        terms=settlement.terms,
+        leg=LegIndex(Uint32(leg)),
+        signatures=settlement.signatures,
+        certificate=settlement.certificate,
+    )
+
+
+class Performer:
+    """One node's work on the ledgers."""
+
+    def __init__(
+        self,
+        *,
+        replica: Replica,
+        ledgers: Mapping[str, Ledger],
+        voter: Voter,
+        stop: Callable[[BaseException], None],
+    ) -> None:
+        self._replica = replica
+        self._ledgers = ledgers
+        self._voter = voter
+        self._stop = stop
+        self._tasks: dict[SettlementId, dict[Effect, asyncio.Task[None]]] = {}
+        self._turns = {name: asyncio.Semaphore(UNDER_WAY_MAX) for name in ledgers}
+        self.troubles: dict[tuple[SettlementId, int], str] = {}
+        """Why the newest attempt on a leg did not work, in words for people."""
+
+    def refresh(self, touched: Iterable[SettlementId]) -> None:
+        """Bring what is under way in line with what these settlements need now."""
+        for id_ in touched:
+            known = self._replica.settlements.get(id_)
+            wanted = () if known is None else outstanding(known)
+            running = self._tasks.setdefault(id_, {})
+            for effect in [each for each in running if each not in wanted]:
+                running.pop(effect).cancel()
+                if not isinstance(effect, SignDecision):
+                    self.troubles.pop((id_, effect.leg), None)
+            for effect in wanted:
+                if effect not in running:
+                    running[effect] = asyncio.create_task(self._guard(effect), name=f"{effect}")
+            if not running:
+                del self._tasks[id_]
+
+    async def close(self) -> None:
+        """Stop everything under way."""
+        tasks = [task for running in self._tasks.values() for task in running.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    async def _guard(self, effect: Effect) -> None:
+        """Let no defect die in silence: whatever is not foreseen stops the node."""
+        try:
+            await self._perform(effect)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - handed on to the node, which stops
+            self._stop(error)
+
+    async def _perform(self, effect: Effect) -> None:
+        match effect:
+            case SignDecision():
+                while True:
+                    await self._voter.sign(effect.settlement, effect.outcome)
+                    await asyncio.sleep(AGAIN_S)
+            case PrepareLeg() | DeliverCertificate():
+                pause = RETRY_FIRST_S
+                while True:
+                    rest = await self._attempt(effect, pause)
+                    pause = min(2 * pause, RETRY_MOST_S)
+                    await asyncio.sleep(rest)
+
+    async def _attempt(self, effect: PrepareLeg | DeliverCertificate, pause: float) -> float:
+        """Ask the ledger once; give how long to wait before asking again."""
+        known = self._replica.settlements.get(effect.settlement)
+        name = None if known is None else ledger_of(legs_of(known.terms)[effect.leg])
+        ledger = self._ledgers.get(name or "")
+        key = (effect.settlement, int(effect.leg))
+        if known is None or ledger is None:
+            self.troubles[key] = f"This node has no connection to the ledger {name!r}."
+            return REFUSED_AGAIN_S
+        ask = ledger.prepare if isinstance(effect, PrepareLeg) else ledger.deliver
+        try:
+            async with self._turns[ledger.name]:
+                await ask(watch_of(known, effect.leg))
+        except LedgerError as error:
+            self.troubles[key] = str(error)
+            log.warning("%s of %s leg %d: %s", type(effect).__name__, hex_of(key[0]), key[1], error)
+            return pause if error.retryable else REFUSED_AGAIN_S
+        self.troubles.pop(key, None)
+        return AGAIN_S

@@ -1,0 +1,155 @@
+"""What a node keeps on its own disk: the log it applied, the votes that counted, the evidence, the ended settlements.
+
+All of it can be had again from the log, so it is written without waiting for the disk (WAL, synchronous=NORMAL): a
+crash may lose the newest blocks, never tears one, and the node fetches them again. What cannot be had again, the
+sign-once record, is kept elsewhere (`keys.sign_once`) and does wait.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from interlock.core.attestation import SignedAttestation
+from interlock.core.committee import MemberIndex
+from interlock.core.instruction import SettlementId
+from interlock.core.settlement import Settlement
+from interlock.encoding.canonical import decode_canonical, encode
+from interlock.encoding.keccak import keccak256
+from interlock.encoding.values import Bytes32, Uint32, hex_of
+from interlock.ordering.protocol import LogBlock
+from interlock.views.history import HistoryEvent
+
+FORMAT = 1
+"""Kept as the file's user_version; another one is refused."""
+
+_SCHEMA = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE network (one INTEGER PRIMARY KEY CHECK (one = 1), id BLOB NOT NULL);
+CREATE TABLE blocks (height INTEGER PRIMARY KEY, time INTEGER NOT NULL, previous BLOB NOT NULL, entries TEXT NOT NULL);
+CREATE TABLE votes (
+    settlement BLOB NOT NULL, leg INTEGER NOT NULL, fact INTEGER NOT NULL, member INTEGER NOT NULL,
+    attestation BLOB NOT NULL, PRIMARY KEY (settlement, leg, fact, member)
+) WITHOUT ROWID;
+CREATE TABLE documents (hash BLOB PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE history (
+    settlement BLOB NOT NULL, number INTEGER NOT NULL, event TEXT NOT NULL, PRIMARY KEY (settlement, number)
+) WITHOUT ROWID;
+CREATE TABLE archive (settlement BLOB PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
+PRAGMA user_version = {FORMAT};
+COMMIT;
+"""
+
+
+class StoreForeign(Exception):
+    """The database is of another network or another format; give the node the right home."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRecord:
+    """One applied block, and all that it left behind."""
+
+    block: LogBlock
+    votes: Sequence[tuple[MemberIndex, SignedAttestation]]
+    documents: Sequence[bytes]
+    history: Sequence[HistoryEvent]
+    ended: Sequence[Settlement]
+
+
+class NodeStore:
+    """One node's database. Used by one process, on one thread."""
+
+    def __init__(self, path: Path, network_id: Bytes32) -> None:
+        """Open or begin the database of a network; StoreForeign where it is another's."""
+        is_new = not path.exists()
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        if is_new or self._version() == 0:
+            self._connection.executescript(_SCHEMA)
+            self._connection.execute("INSERT INTO network VALUES (1, ?)", (network_id,))
+        if self._version() != FORMAT:
+            raise StoreForeign(f"{path} has format {self._version()}, this program reads {FORMAT}")
+        (found,) = self._connection.execute("SELECT id FROM network").fetchone()
+        if found != network_id:
+            raise StoreForeign(f"{path} is of network {hex_of(found)}, this node is of {hex_of(network_id)}")
+
+    def save(self, record: BlockRecord) -> None:
+        """Keep one applied block; all of it or nothing."""
+        block = record.block
+        entries = json.dumps([each.hex() for each in block.entries])
+        with self._connection:
+            self._connection.execute("BEGIN")
+            self._connection.execute(
+                "INSERT INTO blocks VALUES (?, ?, ?, ?)", (block.height, block.time, block.previous, entries)
+            )
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO votes VALUES (?, ?, ?, ?, ?)",
+                [
+                    (
+                        signed.attestation.settlement,
+                        signed.attestation.leg,
+                        int(signed.attestation.fact),
+                        member,
+                        encode(signed),
+                    )
+                    for member, signed in record.votes
+                ],
+            )
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO documents VALUES (?, ?)", [(keccak256(each), each) for each in record.documents]
+            )
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO history VALUES (?, ?, ?)",
+                [(each.settlement, each.number, json.dumps(each.event)) for each in record.history],
+            )
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO archive VALUES (?, ?)", [(each.id, encode(each)) for each in record.ended]
+            )
+
+    def blocks(self) -> Iterator[LogBlock]:
+        """Give the applied blocks in order."""
+        with closing(
+            self._connection.execute("SELECT height, time, previous, entries FROM blocks ORDER BY height")
+        ) as rows:
+            for height, time, previous, entries in rows:
+                yield LogBlock(height, time, previous, tuple(bytes.fromhex(each) for each in json.loads(entries)))
+
+    def votes(self, settlement: SettlementId) -> list[tuple[MemberIndex, SignedAttestation]]:
+        """Give the votes that counted, each with its member, by leg, fact and member."""
+        rows = self._connection.execute(
+            "SELECT member, attestation FROM votes WHERE settlement = ? ORDER BY leg, fact, member", (settlement,)
+        )
+        return [(MemberIndex(Uint32(member)), decode_canonical(SignedAttestation, signed)) for member, signed in rows]
+
+    def document(self, evidence: Bytes32) -> bytes | None:
+        """Give the canonical bytes of an evidence document by its hash, or None."""
+        row = self._connection.execute("SELECT content FROM documents WHERE hash = ?", (evidence,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def history(self, settlement: SettlementId, *, after: int = -1) -> list[dict[str, object]]:
+        """Give a settlement's timeline after a number; empty where the settlement is unknown."""
+        rows = self._connection.execute(
+            "SELECT number, event FROM history WHERE settlement = ? AND number > ? ORDER BY number", (settlement, after)
+        )
+        return [{"number": number, **json.loads(event)} for number, event in rows]
+
+    def ended(self, settlement: SettlementId) -> Settlement | None:
+        """Give an ended settlement from the archive, or None."""
+        row = self._connection.execute("SELECT content FROM archive WHERE settlement = ?", (settlement,)).fetchone()
+        return None if row is None else decode_canonical(Settlement, row[0])
+
+    def ended_ids(self, limit: int) -> list[SettlementId]:
+        """Give the ids of at most `limit` ended settlements."""
+        rows = self._connection.execute("SELECT settlement FROM archive LIMIT ?", (limit,))
+        return [SettlementId(Bytes32(row[0])) for row in rows]
+
+    def close(self) -> None:
+        """Let the database go."""
+        self._connection.close()
+
+    def _version(self) -> int:
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        return int(version)

@@ -1,0 +1,88 @@
+"""The watcher: looks at every ledger, again and again, and hands what is final to the voter.
+
+One loop per ledger, so that a slow ledger delays nobody. Looking is level-triggered: each look asks for all open legs,
+and facts repeat until the log shows this node's vote. Unknown is not failed: no answer is no vote.
+"""
+
+import asyncio
+import logging
+
+from interlock.core.instruction import ledger_of, legs_of
+from interlock.core.leg import CLOSED_BY_ABORT, LegState
+from interlock.core.replica import Replica
+from interlock.core.settlement import Settlement, State
+from interlock.ledgers.protocol import Ledger, Watch
+from interlock.node.performer import watch_of
+from interlock.node.voter import Voter
+
+log = logging.getLogger(__name__)
+
+LOOK_LEGS_MAX = 512
+"""Legs asked for in one look; more are asked for in turns."""
+
+_WATCHED = frozenset({State.PREPARING, State.COMMITTED, State.ABORTED})
+_FINISHED = CLOSED_BY_ABORT | {LegState.DELIVERED}
+
+
+class Watcher:
+    """One node's eyes on one ledger."""
+
+    def __init__(self, *, replica: Replica, ledger: Ledger, voter: Voter, interval_s: float) -> None:
+        self._replica = replica
+        self._ledger = ledger
+        self._voter = voter
+        self._interval_s = interval_s
+        self._turn = 0
+        self._wake = asyncio.Event()
+        self.troubles: tuple[str, ...] = ()
+        """What went wrong in the newest look, in words for people; empty when all went well."""
+
+    def nudge(self) -> None:
+        """Look soon: something changed that may be seen on the ledger."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Look, vote, wait, for ever."""
+        while True:
+            await self.look()
+            try:
+                await asyncio.wait_for(self._wake.wait(), self._interval_s)
+            except TimeoutError:
+                continue
+            self._wake.clear()
+
+    async def look(self) -> None:
+        """Look once at the next legs whose turn it is."""
+        watches = self._watches()
+        if not watches:
+            self.troubles = ()
+            return
+        sighting = await self._ledger.observe(watches)
+        for observation in sighting.observations:
+            self._voter.observe(observation)
+        troubles = tuple(str(each) for each in sighting.troubles)
+        if troubles and troubles != self.troubles:
+            log.warning("looking at %s: %s", self._ledger.name, "; ".join(troubles))
+        self.troubles = troubles
+
+    def _watches(self) -> list[Watch]:
+        open_legs = [
+            watch_of(settlement, index)
+            for settlement in self._replica.settlements.values()
+            if settlement.state in _WATCHED
+            for index in _legs_here(settlement, self._ledger.name)
+        ]
+        if len(open_legs) <= LOOK_LEGS_MAX:
+            return open_legs
+        start = self._turn % len(open_legs)
+        self._turn = start + LOOK_LEGS_MAX
+        return (open_legs + open_legs)[start : start + LOOK_LEGS_MAX]
+
+
+def _legs_here(settlement: Settlement, name: str) -> list[int]:
+    """Give the legs on this ledger about which something may still be seen."""
+    return [
+        index
+        for index, terms in enumerate(legs_of(settlement.terms))
+        if ledger_of(terms) == name and settlement.legs[index].state not in _FINISHED
+    ]

@@ -1,0 +1,89 @@
+"""The one place where a node's real parts are made and put together."""
+
+import logging
+import os
+import stat
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from interlock.core.committee import Genesis
+from interlock.encoding.values import Bytes32
+from interlock.keys.sign_once import SignOnceRecord
+from interlock.keys.signer import FileSigner
+from interlock.ledgers.bank.adapter import BankLedger
+from interlock.ledgers.protocol import Ledger
+from interlock.node.config import (
+    DECISION_KEY_FILE,
+    GAS_KEY_FILE,
+    RECORD_FILE,
+    STORE_FILE,
+    BankConnection,
+    ConfigInvalid,
+    NodeConfig,
+    VaultConnection,
+)
+from interlock.node.node import Node, Parts
+from interlock.node.store import NodeStore
+from interlock.ordering.embedded.client import EmbeddedLog
+
+log = logging.getLogger(__name__)
+
+TOKEN_BYTES_MAX = 4_096
+"""A bearer token's file."""
+
+
+@asynccontextmanager
+async def open_node(home: Path, config: NodeConfig, genesis: Genesis) -> AsyncIterator[Node]:
+    """Make a node from its home; everything it holds is given back on exit.
+
+    Raises what its parts raise: KeyFileError, SignOnceError, StoreForeign, ConfigInvalid.
+    """
+    async with AsyncExitStack() as stack:
+        signer = FileSigner.load(home / DECISION_KEY_FILE)
+        record = stack.enter_context(SignOnceRecord(home / RECORD_FILE))
+        store = NodeStore(home / STORE_FILE, genesis.network_id)
+        stack.callback(store.close)
+        log_ = await stack.enter_async_context(EmbeddedLog(config.log_host, config.log_port))
+        ledgers: dict[str, Ledger] = {}
+        for connection in config.ledgers:
+            ledger = _connect(home, config, genesis, connection)
+            stack.push_async_callback(ledger.close)
+            ledgers[connection.name] = ledger
+        yield Node(
+            Parts(
+                genesis=genesis,
+                member=config.member,
+                signer=signer,
+                record=record,
+                store=store,
+                log=log_,
+                ledgers=ledgers,
+                look_interval_s=config.look_interval_ms / 1_000,
+            )
+        )
+
+
+def _connect(home: Path, config: NodeConfig, genesis: Genesis, to: VaultConnection | BankConnection) -> Ledger:
+    if isinstance(to, BankConnection):
+        return BankLedger(
+            to.name,
+            to.url,
+            network_id=genesis.network_id,
+            receipt_key=Bytes32(to.receipt_key),
+            read_token=_token(home / to.read_token_file),
+        )
+    raise NotImplementedError(GAS_KEY_FILE)
+
+
+def _token(path: Path) -> str:
+    """Read a bearer token's file, which only its owner may read. ConfigInvalid."""
+    try:
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            text = file.read(TOKEN_BYTES_MAX).decode("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigInvalid(f"{path} gives no token: {error}") from None
+    if mode & ~0o600:
+        raise ConfigInvalid(f"{path} has mode {mode:04o}, looser than 0600; chmod 600 it")
+    return text
