@@ -1,0 +1,241 @@
+"""Bring holds, certificates and tombstones to a vault, so that normally one node pays the gas.
+
+Everything is asked of the newest block first: what stands already is not sent again, and what would fail is not sent
+at all. Which node goes first is decided by the leg's own hash; the others wait their turn and look again. Two nodes
+that send at once do no harm: an equal hold is success, and decided legs are passed over.
+
+    Stuck (LedgerUnavailable)    the leg is decided, and its token refuses to move the amount; it is tried again
+
+Source: specification 6 ("The vault") and 11 ("a stranger submits … twice", "delivery transaction dropped by a reorg").
+"""
+
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from interlock.core.committee import MemberIndex
+from interlock.core.decision import Certificate, Outcome
+from interlock.core.instruction import LegIndex, OnchainLeg, SettlementId, legs_of, signer_of
+from interlock.encoding.canonical import Malformed
+from interlock.encoding.keccak import keccak256
+from interlock.encoding.values import Uint32, hex_of
+from interlock.ledgers.evm.abi import (
+    Hold,
+    HoldStatus,
+    commitment_of,
+    describe,
+    encode_leg_call,
+    encode_prepare,
+    encode_settle,
+    encode_tombstone,
+)
+from interlock.ledgers.evm.rpc import Answer, Call, Rpc, RpcRefused
+from interlock.ledgers.evm.sender import Sender, Timing
+from interlock.ledgers.evm.vault import Vault
+from interlock.ledgers.evm.wire import read_header
+from interlock.ledgers.protocol import LedgerError, LedgerNonsense, LedgerRefused, LedgerUnavailable, Watch
+
+_LOG = logging.getLogger(__name__)
+
+ROUNDS_MAX = 4_096
+"""Purposes whose turns are remembered; the oldest are forgotten, which costs a wait at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Action:
+    """One transaction that the vault needs."""
+
+    purpose: str
+    leg: LegIndex
+    """The leg whose hash says which node goes first."""
+    data: bytes
+
+
+class Stuck(LedgerUnavailable):
+    """The leg is decided and belongs to its new owner, but the token refuses to move it out; it is tried again."""
+
+    code = "ledger_stuck"
+
+
+@dataclass(slots=True)
+class Submission:
+    """One node's hand on one vault."""
+
+    rpc: Rpc
+    vault: Vault
+    sender: Sender
+    member: MemberIndex
+    """This node's place in the committee."""
+    stagger_s: float
+    """Seconds between two nodes' turns: longer than a block takes, or the next one cannot see what was sent."""
+    timing: Timing = field(default_factory=Timing)
+    _rounds: dict[str, float] = field(default_factory=dict, init=False)
+    """When each purpose was first asked for in the present round of turns."""
+    _busy: set[str] = field(default_factory=set, init=False)
+
+    async def prepare(self, watch: Watch) -> None:
+        """Send `prepare` where the hold is missing and both exits would succeed.
+
+        A hold that stands, a payer without funds or allowance, and an exit that would fail are no errors: nothing is
+        sent then. LedgerRefused: a required signature is missing, or the vault would revert (too late, lane taken).
+        """
+        terms = _leg(watch)
+        data = encode_prepare(watch.terms, watch.leg, _signatures(watch))
+        action = _Action(_purpose("prepare", watch), watch.leg, data)
+        async with self._once(action.purpose) as is_first:
+            if not is_first or not await self._can_hold(watch, terms):
+                return
+            if await self._waited(action, watch.settlement) and not await self._can_hold(watch, terms):
+                return
+            await self._send(action, watch)
+
+    async def deliver(self, watch: Watch) -> None:
+        """Bring the certificate to every leg of the settlement in this vault that still needs it.
+
+        Held legs are settled in one call; an entitled leg is withdrawn; an aborted one that was never held gets a
+        tombstone where its payer's signature is known and a hold could still come. ValueError without a certificate;
+        Stuck; LedgerRefused where the vault would revert.
+        """
+        certificate = watch.certificate
+        if certificate is None:
+            raise ValueError("a certificate is needed to deliver")
+        async with self._once(_purpose("deliver", watch)) as is_first:
+            action = await self._needed(watch, certificate) if is_first else None
+            if action is not None and await self._waited(action, watch.settlement):
+                action = await self._needed(watch, certificate)
+            if action is not None:
+                await self._send(action, watch)
+
+    async def _can_hold(self, watch: Watch, terms: OnchainLeg) -> bool:
+        """Tell whether the hold is missing, and could be made and let out again, at the newest block."""
+        answers = await self.rpc.batch(
+            [self.vault.hold_of(terms), self.vault.exit_check(watch.settlement, watch.leg, terms)]
+        )
+        hold = self.vault.read_hold(answers[0])
+        if self._status(hold, watch.settlement, watch.leg, terms) is not HoldStatus.EMPTY:
+            return False
+        exits = self.vault.read_exit_check(answers[1])
+        if not (exits.is_pulled and exits.is_delivered and exits.is_returned):
+            _LOG.info("%s: not prepared: %s", _purpose("prepare", watch), describe(exits.reason))
+            return False
+        return True
+
+    async def _needed(self, watch: Watch, certificate: Certificate) -> _Action | None:
+        """Give what this leg needs now, or None."""
+        legs = [(index, leg) for index, leg in _onchain_legs(watch) if leg.ledger == self.vault.ledger]
+        newest = Call("eth_getBlockByNumber", ("latest", False))
+        *answers, head = await self.rpc.batch([*(self.vault.hold_of(leg) for _, leg in legs), newest])
+        stands = {
+            index: self._status(self.vault.read_hold(answer), watch.settlement, index, leg)
+            for (index, leg), answer in zip(legs, answers, strict=True)
+        }
+        mine = stands[watch.leg]
+        if mine is HoldStatus.HELD:
+            held = [(index, leg) for index, leg in legs if stands[index] is HoldStatus.HELD]
+            # The purpose names the legs: with one that was held meanwhile it is another call.
+            purpose = f"settle {hex_of(watch.settlement)} legs {','.join(str(index) for index, _ in held)}"
+            return _Action(purpose, held[0][0], encode_settle(certificate, self.vault.committee, held))
+        if mine in {HoldStatus.ENTITLED_PAYEE, HoldStatus.ENTITLED_PAYER}:
+            call = encode_leg_call("withdraw", watch.settlement, watch.leg, _leg(watch))
+            return _Action(_purpose("withdraw", watch), watch.leg, call)
+        is_absent = mine is HoldStatus.EMPTY and certificate.decision.outcome is Outcome.ABORT
+        if is_absent and self._time(head) <= watch.terms.prepare_by:
+            return self._tombstone(watch, certificate)
+        return None
+
+    def _status(self, hold: Hold, settlement: SettlementId, leg: LegIndex, terms: OnchainLeg) -> HoldStatus:
+        """Give the status of this very leg; EMPTY where the lane has another one or none."""
+        return hold.status if hold.commitment == commitment_of(settlement, leg, terms) else HoldStatus.EMPTY
+
+    def _time(self, head: Answer) -> int:
+        if isinstance(head, LedgerError):
+            raise head
+        try:
+            header = read_header(head)
+        except Malformed as error:
+            raise LedgerNonsense(f"a block cannot be read: {error}", self.vault.ledger) from None
+        if header is None:
+            raise LedgerNonsense("the chain has no newest block", self.vault.ledger)
+        return header.time
+
+    def _tombstone(self, watch: Watch, certificate: Certificate) -> _Action | None:
+        """Close the leg where the payer's signature allows it; without it nobody may use up the payer's lane."""
+        payer = _leg(watch).payer
+        signature = next((each.signature for each in watch.signatures if each.signer == payer), None)
+        if signature is None:
+            return None
+        call = encode_tombstone(watch.terms, watch.leg, signature, certificate, self.vault.committee)
+        return _Action(_purpose("tombstone", watch), watch.leg, call)
+
+    async def _send(self, action: _Action, watch: Watch) -> None:
+        try:
+            await self.sender.send(action.purpose, self.vault.address, action.data)
+        except RpcRefused as error:
+            if not error.is_revert:
+                raise
+            verb = action.purpose.split(" ", 1)[0]
+            kind = Stuck if verb == "withdraw" else LedgerRefused
+            why = describe(error.data) if error.data else error.message
+            raise kind(f"{verb} would revert: {why}", self.vault.ledger, watch.settlement, watch.leg) from None
+
+    async def _waited(self, action: _Action, settlement: SettlementId) -> bool:
+        """Wait for this node's turn; tell whether there was a wait, after which the caller looks again."""
+        purpose = action.purpose
+        members = len(self.vault.committee.members)
+        place = int.from_bytes(keccak256(settlement + int(action.leg).to_bytes(4, "big")), "big")
+        rank = (place + self.member) % members
+        now = self.timing.now()
+        began = self._rounds.get(purpose)
+        if began is None or now - began >= members * self.stagger_s:
+            self._rounds.pop(purpose, None)
+            while len(self._rounds) >= ROUNDS_MAX:
+                del self._rounds[next(iter(self._rounds))]
+            self._rounds[purpose] = began = now
+        wait = began + rank * self.stagger_s - now
+        if wait <= 0:
+            return False
+        await self.timing.sleep(wait)
+        return True
+
+    @asynccontextmanager
+    async def _once(self, purpose: str) -> AsyncIterator[bool]:
+        """Let one caller at a time act for a purpose; the others hear False."""
+        if purpose in self._busy:
+            yield False
+            return
+        self._busy.add(purpose)
+        try:
+            yield True
+        finally:
+            self._busy.discard(purpose)
+
+
+def _purpose(verb: str, watch: Watch) -> str:
+    return f"{verb} {hex_of(watch.settlement)} leg {watch.leg}"
+
+
+def _leg(watch: Watch) -> OnchainLeg:
+    leg = legs_of(watch.terms)[watch.leg]
+    if not isinstance(leg, OnchainLeg):
+        raise ValueError(f"leg {watch.leg} is in the books of a bank")  # noqa: TRY004 - its value is wrong, not its type
+    return leg
+
+
+def _onchain_legs(watch: Watch) -> Sequence[tuple[LegIndex, OnchainLeg]]:
+    return [(LegIndex(Uint32(index)), leg) for index, leg in enumerate(watch.terms.onchain_legs)]
+
+
+def _signatures(watch: Watch) -> list[bytes]:
+    """Give one signature per leg, empty where an earlier leg has the same signer. LedgerRefused where one lacks."""
+    known = {each.signer: each.signature for each in watch.signatures}
+    given: list[bytes] = []
+    seen = set()
+    for leg in legs_of(watch.terms):
+        signer = signer_of(leg)
+        if signer not in known:
+            ledger = _leg(watch).ledger
+            raise LedgerRefused(f"{hex_of(signer)} has not signed", ledger, watch.settlement, watch.leg)
+        given.append(b"" if signer in seen else known[signer])
+        seen.add(signer)
+    return given
