@@ -20,8 +20,11 @@ STORE_NAME = "chain.sqlite"
 BUILD_S_MAX = 0.5
 """How long transactions may be added to one block: readers wait meanwhile. py-evm does 30 to 150 a second."""
 
-REORG_DEPTH_MAX = 256
-"""The deepest reorganisation: what is staged for one is held in memory, and BLOCKHASH reaches no further."""
+TOGETHER_MAX = 256
+"""Blocks built and written in one step: what is staged is held in memory."""
+
+REORG_DEPTH_MAX = TOGETHER_MAX
+"""The deepest reorganisation, which is one step; BLOCKHASH reaches no further either."""
 
 _log = logging.getLogger("interlock.devnet.chain")
 
@@ -112,8 +115,10 @@ class Chain:
 
         All carry the wall clock's time, or `timestamp`; but never less than their parent's.
         """
-        for _ in range(count):
-            self._extend(self.head, 1, timestamp)
+        while count > 0:
+            step = min(count, TOGETHER_MAX)
+            self._extend(self.head, step, timestamp)
+            count -= step
         return self.head
 
     def reorg(self, depth: int, *, drop_transactions: bool, force: bool) -> Block:

@@ -5,6 +5,7 @@ exceeded limit, as go-ethereum answers them.
 """
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,13 @@ REVERTED = 3
 
 BATCH_MAX = 1_000
 """Calls in one batch, as go-ethereum has it."""
+
+
+NESTING_MAX = 2_000
+"""Brackets within brackets in one request. py-evm raises Python's recursion limit so far that the JSON decoder would
+overflow the stack before it stopped by itself."""
+
+_BRACKET_OR_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 
 class RpcError(Exception):
@@ -72,8 +80,8 @@ async def answer(body: bytes, call: Caller) -> Any | None:  # noqa: ANN401 - a J
     Never raises: what is wrong with a request is in its answer.
     """
     try:
-        request = json.loads(body)
-    except (ValueError, RecursionError):
+        request = _decode(body)
+    except ValueError:
         return _failure(None, RpcError(PARSE_ERROR, "parse error"))
     if not isinstance(request, list):
         return await _answer_one(request, call)
@@ -103,6 +111,28 @@ async def _answer_one(request: Any, call: Caller) -> dict[str, Any] | None:  # n
     else:
         reply = {"jsonrpc": "2.0", "id": identity, "result": result}
     return reply if "id" in request else None
+
+
+def _decode(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
+    if _is_too_deep(body):
+        raise ValueError("nested too deep")
+    return json.loads(body)
+
+
+def _is_too_deep(body: bytes) -> bool:
+    """Count how deep brackets stand within each other, where there are enough of them to matter."""
+    if body.count(b"[") + body.count(b"{") <= NESTING_MAX:
+        return False
+    depth = 0
+    for token in _BRACKET_OR_STRING.finditer(body):
+        match token[0]:
+            case b"[" | b"{":
+                depth += 1
+            case b"]" | b"}":
+                depth -= 1
+        if depth > NESTING_MAX:
+            return True
+    return False
 
 
 def _is_id(value: Any) -> bool:  # noqa: ANN401 - whatever JSON holds
