@@ -1,0 +1,120 @@
+"""The receipt: everything that proves one settlement to somebody who trusts nobody but the network's genesis.
+
+It holds the terms, the parties' signatures, the registry under which the terms were admitted, every attestation that
+the log counted (lies included), the documents that these name, and the certificate. Every value in it is signed, or
+hashed into something that is signed; there is no field that a stranger could change unseen. Times, causes and
+explanations are therefore absent: `verify` derives what can be derived and says what cannot.
+
+Source: specification 2 and 4.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from interlock.core.attestation import SignedAttestation
+from interlock.core.committee import MemberIndex
+from interlock.core.decision import Certificate
+from interlock.core.instruction import Instruction, PartySignature, RedactedInstruction, SettlementId, Terms
+from interlock.core.registry import SignedConfiguration
+from interlock.core.settlement import Settlement
+from interlock.encoding.canonical import Malformed, decode_canonical, encode
+from interlock.encoding.values import Bytes32, hex_of
+from interlock.evidence.document import Document, evidence_hash
+
+RECEIPT_BYTES_MAX = 16 * 1024 * 1024
+"""One receipt; 16 legs, six facts, 31 members and a document of 1.5 KiB for each come to 7 MiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The evidence of one decided settlement."""
+
+    KIND: ClassVar[str] = "interlock/receipt/1"
+
+    network: Bytes32
+    """keccak256 of the genesis document."""
+    settlement: SettlementId
+    """The digest of the terms."""
+    instruction: Instruction | None
+    """The terms in clear, or null where only the redacted form is given."""
+    redacted: RedactedInstruction | None
+    """The redacted form, or null; exactly one of the two is given."""
+    signatures: tuple[PartySignature, ...]
+    """Over the settlement id; by rising signer."""
+    cancels: tuple[PartySignature, ...]
+    """Over the cancel digest; by rising signer."""
+    configuration: SignedConfiguration | None
+    """The registry under which the terms were admitted: ledgers and banks' keys. Null where there was none."""
+    attestations: tuple[SignedAttestation, ...]
+    """All that were counted; by leg, fact and member."""
+    documents: tuple[Document, ...]
+    """What the attestations name; by rising hash."""
+    certificate: Certificate
+
+    @property
+    def terms(self) -> Terms:
+        """Give whichever form of the terms there is; Malformed where there is not exactly one."""
+        match self.instruction, self.redacted:
+            case (Instruction() as terms, None):
+                return terms
+            case (None, RedactedInstruction() as terms):
+                return terms
+            case _:
+                raise Malformed("$: either `instruction` or `redacted` is wanted, and the other one null")
+
+
+def make_receipt(
+    network_id: Bytes32,
+    settlement: Settlement,
+    configuration: SignedConfiguration | None,
+    attestations: Iterable[tuple[MemberIndex, SignedAttestation]],
+    documents: Iterable[Document],
+) -> Receipt:
+    """Put together the receipt of a settlement that has its certificate.
+
+    `attestations` are the counted ones with their members, as `Applied.attestations` gives them; those of other
+    settlements are left out, and so are documents that no attestation of this one names. ValueError where the
+    settlement has no certificate yet.
+    """
+    certificate = settlement.certificate
+    if certificate is None:
+        raise ValueError(f"settlement {hex_of(settlement.id)} has no certificate yet, so there is nothing to prove")
+    own = {
+        (signed.attestation.leg, signed.attestation.fact, member): signed
+        for member, signed in attestations
+        if signed.attestation.settlement == settlement.id
+    }
+    named = {signed.attestation.evidence for signed in own.values()}
+    found = {evidence_hash(document): document for document in documents}
+    terms = settlement.terms
+    return Receipt(
+        network=network_id,
+        settlement=settlement.id,
+        instruction=terms if isinstance(terms, Instruction) else None,
+        redacted=terms if isinstance(terms, RedactedInstruction) else None,
+        signatures=settlement.signatures,
+        cancels=settlement.cancels,
+        configuration=configuration,
+        attestations=tuple(own[key] for key in sorted(own)),
+        documents=tuple(found[each] for each in sorted(found) if each in named),
+        certificate=certificate,
+    )
+
+
+def encode_receipt(receipt: Receipt) -> bytes:
+    """Give the bytes of a receipt's file."""
+    return encode(receipt)
+
+
+def decode_receipt(data: bytes) -> Receipt:
+    """Read the bytes of a receipt's file.
+
+    Malformed, in this order: too large, not JSON, not of a receipt's form (a missing or unknown field, a value out of
+    its type), not canonical, terms missing or given twice.
+    """
+    if len(data) > RECEIPT_BYTES_MAX:
+        raise Malformed(f"{len(data)} bytes; a receipt has at most {RECEIPT_BYTES_MAX}")
+    receipt = decode_canonical(Receipt, data)
+    _ = receipt.terms  # raises where they are not there exactly once
+    return receipt
