@@ -13,17 +13,18 @@ from interlock.encoding.values import ZERO_ADDRESS, Address, Bytes32, Signature
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 SIGNATURE_BYTES = 65
 _DIGEST_BYTES = 32
+_SECRET_BYTES = 32
 _V_OFFSET = 27
 
 
 def address_of(secret: bytes) -> Address:
     """Give the address of a 32-byte secret key; ValueError when it is not a valid key."""
-    return _address(PrivateKey(secret).public_key)
+    return _address(_private(secret).public_key)
 
 
 def sign_digest(secret: bytes, digest: Bytes32) -> Signature:
-    """Sign a 32-byte digest; deterministic (RFC 6979), low s. ValueError when the key is not valid."""
-    raw = PrivateKey(secret).sign_recoverable(digest, hasher=None)
+    """Sign a 32-byte digest; deterministic (RFC 6979), low s. ValueError when key or digest is not valid."""
+    raw = _private(secret).sign_recoverable(digest, hasher=None)
     return Signature(raw[:64] + bytes((raw[64] + _V_OFFSET,)))
 
 
@@ -46,6 +47,13 @@ def recover(digest: Bytes32, signature: bytes) -> Address | None:
         return None
     address = _address(public)
     return None if address == ZERO_ADDRESS else address
+
+
+def _private(secret: bytes) -> PrivateKey:
+    """Give the key, checked here because coincurve pads a short one and cuts a long one. Nothing shows the secret."""
+    if len(secret) != _SECRET_BYTES or not 0 < int.from_bytes(secret, "big") < ORDER:
+        raise ValueError(f"{len(secret)} bytes are no secret key: {_SECRET_BYTES} are wanted, from 1 to the order - 1")
+    return PrivateKey(secret)
 
 
 def _address(public: PublicKey) -> Address:
