@@ -50,7 +50,7 @@ for number in range(int(sys.argv[2]), 1_000_000):
 
 
 def child(script: str, *arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(  # noqa: S603 - our own interpreter and script
+    return subprocess.Popen(
         [sys.executable, "-c", script, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 

@@ -43,25 +43,26 @@ class FrameReader:
     async def read(self) -> list[Frame]:
         """Wait for at least one whole frame; give all that have come, none at the end of the connection.
 
-        Raises MalformedFrame (too long, empty, or cut off by the end) and OSError.
+        Raises MalformedFrame (too long, empty, or cut off by the end), after the frames before it, and OSError.
         """
-        while True:
+        while not (frames := self._cut()):
             chunk = await self._reader.read(CHUNK_BYTES)
             if not chunk:
                 if self._unread:
                     raise MalformedFrame(f"the connection ended {len(self._unread)} bytes into a frame")
                 return []
             self._unread += chunk
-            frames = self._cut()
-            if frames:
-                return frames
+        return frames
 
     def _cut(self) -> list[Frame]:
-        frames = []
+        """Take the whole frames from what was read; MalformedFrame when the first one is none."""
+        frames: list[Frame] = []
         at = 0
         while at + _LENGTH.size <= len(self._unread):
             (length,) = _LENGTH.unpack_from(self._unread, at)
             if not 0 < length <= self._frame_bytes_max:
+                if frames:
+                    break
                 raise MalformedFrame(f"a frame of {length} bytes, where 1 to {self._frame_bytes_max} are allowed")
             end = at + _LENGTH.size + length
             if end > len(self._unread):

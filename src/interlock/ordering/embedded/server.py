@@ -67,7 +67,7 @@ class LogServer:
         try:
             after = await self._answer_requests(FrameReader(reader, wire.REQUEST_BYTES_MAX), writer)
             if after is not None:
-                await self._stream(after, writer)
+                await self._follow(after, reader, writer)
         except MalformedFrame as error:
             logger.warning("closing the connection of %s: %s", peer, error)
         except TimeoutError:
@@ -100,6 +100,19 @@ class LogServer:
             outbox.put(wire.encode_position(wire.decode_head(frame.payload), self._sequencer.head))
         else:
             raise MalformedFrame(f"a request of the unknown kind {frame.kind}")
+
+    async def _follow(self, after: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Stream until the follower leaves, or says anything more; he is noticed even where no block comes."""
+        leaving = asyncio.create_task(reader.read(1))
+        streaming = asyncio.create_task(self._stream(after, writer))
+        try:
+            await asyncio.wait({leaving, streaming}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            streaming.cancel()
+            await asyncio.gather(leaving, streaming, return_exceptions=True)
+        if not streaming.cancelled():
+            streaming.result()
 
     async def _stream(self, after: int, writer: asyncio.StreamWriter) -> None:
         """Send the blocks after a height, for ever. TimeoutError when the follower stalls."""

@@ -34,7 +34,7 @@ _RECENT_READ_BYTES_MAX = 67_108_864
 """How much is read at opening to remember the newest entries."""
 
 _SCHEMA = f"""
-BEGIN;
+BEGIN IMMEDIATE;
 CREATE TABLE network (id BLOB NOT NULL);
 CREATE TABLE blocks (height INTEGER PRIMARY KEY, time INTEGER NOT NULL, previous BLOB NOT NULL, entries BLOB NOT NULL);
 -- Idle blocks are many; this finds the others without reading past them.
@@ -134,11 +134,11 @@ class BlockStore:
             try:
                 # Exclusive before the write-ahead log: no shared memory, and the lock is held until closing.
                 connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-                connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
+                self._adopt(connection)
+                connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("BEGIN IMMEDIATE")
                 connection.execute("ROLLBACK")
-                self._adopt(connection)
                 # A process killed before its fsync may have left a block that only the system's cache knows. It is
                 # shown from now on, so it goes to the disk now.
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -197,6 +197,8 @@ def _reported(path: Path) -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
             raise StoreHeld(f"{path} is held by another process; stop that one first") from error
+        if code == sqlite3.SQLITE_NOTADB:
+            raise StoreForeign(f"{path} is no log; take another folder") from error
         if code == sqlite3.SQLITE_FULL:
             raise StoreFull(f"{path}: no room for another block ({error}); free some space") from error
         raise StoreFailed(f"{path}: {error} ({getattr(error, 'sqlite_errorname', 'unknown')})") from error
