@@ -34,8 +34,8 @@ from interlock.core.rejection import Reason, Rejection
 from interlock.core.settlement import Settlement
 from interlock.encoding.canonical import Malformed, decode, dumps, encode, from_json
 from interlock.encoding.values import Bytes32, hex_of
-from interlock.node.node import Node, NodeHalted, NotYetApplied
 from interlock.ordering.protocol import LogUnavailable
+from interlock.views.desk import Desk, NodeHalted, NotYetApplied
 from interlock.views.settlement import settlement_view
 from interlock.views.status import status_view
 
@@ -75,7 +75,7 @@ class CancelRequest:
 class Face:
     """Translate between HTTP and one node."""
 
-    def __init__(self, node: Node, genesis: bytes) -> None:
+    def __init__(self, node: Desk, genesis: bytes) -> None:
         self._node = node
         self._genesis = genesis
 
@@ -180,7 +180,7 @@ class Face:
         return settlement_view(settlement, self._node.replica.committee, self._node.troubles(settlement.id))
 
 
-def create_app(node: Node, genesis: bytes) -> Starlette:
+def create_app(node: Desk, genesis: bytes) -> Starlette:
     """Give the ASGI application of a node; `genesis` is the document as it stands on disk."""
     return Starlette(
         routes=Face(node, genesis).routes(),

@@ -34,19 +34,12 @@ from interlock.node.store import NodeStore
 from interlock.node.voter import Voter
 from interlock.node.watcher import Watcher
 from interlock.ordering.protocol import EntryRefused, EntryTooLarge, OrderedLog
+from interlock.views.desk import NodeHalted, NotYetApplied
 
 log = logging.getLogger(__name__)
 
 APPLIED_WITHIN_S = 10.0
 """How long a submitter is kept waiting for its entry to be applied, before it is told to look again later."""
-
-
-class NotYetApplied(Exception):
-    """The log took the entry, but this node has not applied it in time. Nothing is lost: look again."""
-
-
-class NodeHalted(Exception):
-    """The node halted and takes nothing more; the sentence says why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A node as a face shows it: where it is in the log, what is wrong, and the newest block, by which nodes are compared."""
+"""A node as a face shows it: its place in the log, the newest block (by which nodes are compared), what is wrong."""
 
 from typing import Protocol
 
