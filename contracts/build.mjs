@@ -29,7 +29,7 @@ const SETTINGS = {
   // Transient storage and MCOPY need cancun; nothing newer is needed, so that older chains can carry the vault.
   evmVersion: "cancun",
   viaIR: true,
-  optimizer: { enabled: true, runs: 10_000 },
+  optimizer: { enabled: true, runs: 1_000_000 },
   metadata: { bytecodeHash: "none" },
 };
 

@@ -92,12 +92,12 @@ contract Vault is IVault, IERC5267, ReentrancyGuardTransient {
         if (outcome != COMMIT && outcome != ABORT) revert WrongOutcome(outcome);
         _checkCertificate(settlement, outcome, certificate);
 
-        bool[] memory passed = new bool[](legs.length);
+        bytes26[] memory entitled = new bytes26[](legs.length);
         for (uint256 i; i < legs.length; ++i) {
-            passed[i] = _entitle(settlement, outcome, legs[i].leg, legs[i].terms);
+            entitled[i] = _entitle(settlement, outcome, legs[i].leg, legs[i].terms);
         }
         for (uint256 i; i < legs.length; ++i) {
-            if (passed[i]) _tryPush(settlement, outcome, legs[i].leg, legs[i].terms);
+            if (entitled[i] != 0) _tryPush(settlement, outcome, legs[i].leg, legs[i].terms, entitled[i]);
         }
     }
 
@@ -263,29 +263,37 @@ contract Vault is IVault, IERC5267, ReentrancyGuardTransient {
 
     // ------------------------------------------------------------------------------------------------------ changes
 
-    /// @dev Pass the entitlement of a held leg. Gives false for a leg that is not held, which is left as it is.
-    function _entitle(bytes32 settlement, uint8 outcome, uint32 leg, OnchainLeg calldata terms) private returns (bool) {
-        bytes26 commitment = commitmentOf(settlement, leg, terms);
+    /// @dev Pass the entitlement of a held leg and give its commitment; zero for a leg that is not held, which is left as
+    /// it is.
+    function _entitle(bytes32 settlement, uint8 outcome, uint32 leg, OnchainLeg calldata terms)
+        private
+        returns (bytes26 commitment)
+    {
+        commitment = commitmentOf(settlement, leg, terms);
         Word word = _wordOf(terms);
         if (!word.carries(commitment)) {
             emit Unmatched(settlement, leg);
-            return false;
+            return 0;
         }
         if (word.status() != HoldWord.HELD) {
             _reportContradiction(settlement, leg, word.status(), outcome);
-            return false;
+            return 0;
         }
         bool delivers = outcome == COMMIT;
         _write(terms, commitment, delivers ? HoldWord.ENTITLED_PAYEE : HoldWord.ENTITLED_PAYER);
         emit Entitled(settlement, delivers ? terms.payee : terms.payer, leg, outcome, terms.nonce);
-        return true;
     }
 
     /// @dev Push an entitled amount; a refusal leaves it entitled.
-    function _tryPush(bytes32 settlement, uint8 outcome, uint32 leg, OnchainLeg calldata terms) private {
+    function _tryPush(
+        bytes32 settlement,
+        uint8 outcome,
+        uint32 leg,
+        OnchainLeg calldata terms,
+        bytes26 commitment
+    ) private {
         bool delivers = outcome == COMMIT;
         address to = delivers ? terms.payee : terms.payer;
-        bytes26 commitment = commitmentOf(settlement, leg, terms);
         _write(terms, commitment, delivers ? HoldWord.DELIVERED : HoldWord.RETURNED);
         (bool ok, bytes memory reason) = TokenCalls.pushCapped(terms.token, to, terms.amount, PUSH_GAS);
         if (ok) {
