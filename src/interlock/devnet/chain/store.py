@@ -5,7 +5,7 @@ together and synced before anybody is told, so a killed process finds the same h
 that was cut off in the middle is not found at all: SQLite checks every frame of its log and drops the tail that
 does not hold together. Nothing is replayed at start.
 
-All state of all blocks is kept, so that calls can be made at any height. An empty block takes well under a kilobyte.
+All state of all blocks is kept, so that calls can be made at any height. An empty block takes about a kilobyte.
 """
 
 import sqlite3
