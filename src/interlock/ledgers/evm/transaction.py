@@ -8,10 +8,10 @@ Source: EIP-1559, EIP-2718; Ethereum Yellow Paper, appendix B (RLP).
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Protocol
 
 from interlock.encoding.keccak import keccak256
-from interlock.encoding.secp256k1 import address_of, sign_digest
-from interlock.encoding.values import Address, Bytes32, hex_of
+from interlock.encoding.values import Address, Bytes32, Signature, hex_of
 
 _TYPE = b"\x02"
 _V_OFFSET = 27
@@ -46,13 +46,25 @@ class SignedTransaction:
     hash: Bytes32
 
 
+class DigestSigner(Protocol):
+    """Whatever holds the gas key; `keys` has such, but ledgers and keys do not know each other."""
+
+    @property
+    def address(self) -> Address:
+        """The key's address."""
+        ...
+
+    def sign(self, digest: Bytes32) -> Signature:
+        """Sign a 32-byte digest: r ‖ s ‖ v, low s, v 27 or 28."""
+        ...
+
+
 class GasKey:
     """A secp256k1 key that signs transactions."""
 
-    def __init__(self, secret: bytes) -> None:
-        """Take 32 bytes; ValueError where they are no valid key."""
-        self._secret = secret
-        self.address = address_of(secret)
+    def __init__(self, signer: DigestSigner) -> None:
+        self._signer = signer
+        self.address = signer.address
 
     def __repr__(self) -> str:
         return f"GasKey({hex_of(self.address)})"
@@ -70,7 +82,7 @@ class GasKey:
             transaction.data,
             [],
         ]
-        signature = sign_digest(self._secret, keccak256(_TYPE + rlp(fields)))
+        signature = self._signer.sign(keccak256(_TYPE + rlp(fields)))
         r, s = (int.from_bytes(part, "big") for part in (signature[:32], signature[32:64]))
         raw = _TYPE + rlp([*fields, signature[64] - _V_OFFSET, r, s])
         return SignedTransaction(raw, keccak256(raw))
