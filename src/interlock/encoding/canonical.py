@@ -31,6 +31,8 @@ _DIGITS_MAX = 78
 """Decimal digits of 2^256 - 1; a longer number is refused before it is converted."""
 _HEX = re.compile(r"0x(?:[0-9a-f]{2})*\Z")
 _DECIMAL = re.compile(r"(?:0|[1-9][0-9]*)\Z")
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
+_BRACKET = re.compile(r"[\[\]{}]")
 
 
 class Malformed(ValueError):
@@ -74,19 +76,17 @@ def from_json(kind: type[T], document: _Json, path: str = "$") -> T:
 
 
 def loads(data: bytes | str) -> _Json:
-    """Read JSON bytes: no doubled keys, no floats, no NaN, bounded depth; Malformed else."""
+    """Read JSON, bytes in UTF-8: no doubled keys, no floats, no NaN, bounded depth; Malformed else."""
     try:
-        document = json.loads(
-            data, object_pairs_hook=_unique, parse_float=_refuse, parse_constant=_refuse, parse_int=_bounded_int
+        text = data if isinstance(data, str) else data.decode()
+        _check_depth(text)
+        return json.loads(
+            text, object_pairs_hook=_unique, parse_float=_refuse, parse_constant=_refuse, parse_int=_bounded_int
         )
-    except RecursionError:
-        raise Malformed("the document nests too deeply") from None
     except Malformed:
         raise
-    except (ValueError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise Malformed(f"not JSON: {error}") from None
-    _check_depth(document, DEPTH_MAX)
-    return document
 
 
 def _unique(pairs: list[tuple[str, _Json]]) -> dict[str, _Json]:
@@ -106,12 +106,17 @@ def _bounded_int(text: str) -> int:
     return int(text)
 
 
-def _check_depth(document: _Json, levels: int) -> None:
-    if isinstance(document, dict | list):
-        if levels == 0:
+def _check_depth(text: str) -> None:
+    """Refuse deep nesting before anything recurses into it.
+
+    The parser recurses in C as far as the interpreter's limit allows, and some libraries raise that limit beyond what
+    the stack holds: 64 KiB of brackets would end the process.
+    """
+    depth = 0
+    for bracket in _BRACKET.findall(_STRING.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > DEPTH_MAX:
             raise Malformed(f"the document nests more than {DEPTH_MAX} levels")
-        for child in document.values() if isinstance(document, dict) else document:
-            _check_depth(child, levels - 1)
 
 
 @cache
@@ -187,11 +192,10 @@ def _union_codec(args: tuple[Any, ...]) -> tuple[_Encode, _Decode]:
         if document is None and optional:
             return None
         if isinstance(document, dict) and records:
-            decoder = records.get(None) or records.get(document.get("kind"))
+            named = document.get("kind")
+            decoder = records.get(None) or (records.get(named) if isinstance(named, str) else None)
             if decoder is None:
-                raise Malformed(
-                    f"{path}.kind: {_describe(document.get('kind'))} is none of {sorted(map(str, records))}"
-                )
+                raise Malformed(f"{path}.kind: {_describe(named)} is none of {sorted(map(str, records))}")
             return decoder(document, path)
         if scalars:
             return scalars[0][1](document, path)
