@@ -8,6 +8,7 @@ reader has no business with; it gives the same id.
 Source: specification 3; EIP-712.
 """
 
+import re
 from dataclasses import dataclass
 from typing import NewType
 
@@ -142,6 +143,8 @@ class RedactedInstruction:
     nonce: Bytes32
 
 
+_VAULT_NAME = re.compile(r"eip155:(0|[1-9][0-9]{0,77}):0x([0-9a-f]{40})\Z")
+
 Terms = Instruction | RedactedInstruction
 """What the log may know of a settlement: everything, or enough to check, cancel and abort it."""
 
@@ -160,6 +163,14 @@ class PartySignature:
 def vault_name(chain_id: int, vault: Address) -> str:
     """Give the ledger name of a vault: `eip155:<chain id>:<address in lower-case hexadecimal>`."""
     return f"eip155:{chain_id}:{hex_of(vault)}"
+
+
+def parse_vault_name(name: str) -> tuple[int, Address]:
+    """Give chain id and address of a vault's ledger name; ValueError where it is none."""
+    match = _VAULT_NAME.match(name)
+    if match is None:
+        raise ValueError(f"{name!r} is no vault's name: eip155:<chain id>:<0x and 40 lower-case digits> is wanted")
+    return int(match[1]), Address(bytes.fromhex(match[2]))
 
 
 def settlement_id(network_id: Bytes32, terms: Terms) -> SettlementId:

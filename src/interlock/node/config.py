@@ -22,6 +22,7 @@ DECISION_KEY_FILE = "keys/decision.key"
 GAS_KEY_FILE = "keys/gas.key"
 RECORD_FILE = "sign-once.db"
 STORE_FILE = "node.db"
+FINAL_FILE = "final-{chain_id}.json"
 
 
 class ConfigInvalid(Exception):
@@ -42,6 +43,8 @@ class VaultConnection:
     """Where the vault's events begin: the block of its deployment, or a later one."""
     confirmations: Uint32
     """As registered: blocks below the head, 0 for the `finalized` tag."""
+    stagger_ms: Uint32
+    """Pause between two nodes' turns to send a transaction: longer than a block takes."""
 
 
 @dataclass(frozen=True, slots=True)

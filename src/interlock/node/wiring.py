@@ -7,14 +7,18 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from interlock.core.committee import Genesis
+from interlock.core.committee import Genesis, first_committee
+from interlock.core.instruction import parse_vault_name
 from interlock.encoding.values import Bytes32
 from interlock.keys.sign_once import SignOnceRecord
 from interlock.keys.signer import FileSigner
 from interlock.ledgers.bank.adapter import BankLedger
+from interlock.ledgers.evm.ledger import EvmLedger, EvmSettings
+from interlock.ledgers.evm.transaction import GasKey
 from interlock.ledgers.protocol import Ledger
 from interlock.node.config import (
     DECISION_KEY_FILE,
+    FINAL_FILE,
     GAS_KEY_FILE,
     RECORD_FILE,
     STORE_FILE,
@@ -73,7 +77,22 @@ def _connect(home: Path, config: NodeConfig, genesis: Genesis, to: VaultConnecti
             receipt_key=Bytes32(to.receipt_key),
             read_token=_token(home / to.read_token_file),
         )
-    raise NotImplementedError(GAS_KEY_FILE)
+    chain_id, vault = parse_vault_name(to.name)
+    return EvmLedger(
+        EvmSettings(
+            url=to.url,
+            chain_id=chain_id,
+            vault=vault,
+            confirmations=to.confirmations,
+            start_block=to.start_block,
+            stagger_s=to.stagger_ms / 1_000,
+            memory=home / FINAL_FILE.format(chain_id=chain_id),
+        ),
+        network_id=genesis.network_id,
+        committee=first_committee(genesis),
+        member=config.member,
+        gas_key=GasKey(FileSigner.load(home / GAS_KEY_FILE)),
+    )
 
 
 def _token(path: Path) -> str:

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 CONNECTIONS_MAX = 512
 """Connections and running requests; beyond it uvicorn answers 503."""
+LISTEN_BACKLOG = 128
 KEEP_ALIVE_S = 30
 GRACE_S = 5
 """How long running requests may take to end at shutdown."""
@@ -46,7 +47,7 @@ async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
     )
     server = _Server(config)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, port), family=family) as listener:
+    with _listener(host, port, family) as listener:
         running = asyncio.create_task(server.serve(sockets=[listener]))
         started = asyncio.create_task(server.serving.wait())
         try:
@@ -60,3 +61,16 @@ async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
             started.cancel()
             server.should_exit = True
             await running
+
+
+def _listener(host: str, port: int, family: socket.AddressFamily) -> socket.socket:
+    # Named TCP: asyncio turns Nagle's delay off only on a socket that says what it is.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(LISTEN_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener

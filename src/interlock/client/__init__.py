@@ -1,0 +1,1 @@
+"""Clients of the project's HTTP faces, for parties, demos and scripts."""
