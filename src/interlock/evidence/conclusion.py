@@ -117,11 +117,13 @@ def conclusion_checks(case: Case) -> Iterator[Check]:
     end = END[case.outcome]
     ended = [leg for leg in case.legs if case.stands(leg, end)]
     fault = next((found for leg in ended if (found := case.fact_fault(leg, end))), None)
-    reached = f"{len(ended)} of {len(case.legs)} legs were attested {end.name}, each as firmly."
+    reached = f"{len(ended)} of {len(case.legs)} legs were attested {end.name}, as firmly."
+    if not ended:
+        reached = f"No leg was attested {end.name} by a quorum yet."
     yield Check("completion", fault is None, fault or reached)
     fault = _agreement_fault(case)
     other = END[Outcome.ABORT if case.outcome is Outcome.COMMIT else Outcome.COMMIT]
-    yield Check("agreement", fault is None, fault or f"Nothing in the receipt shows a leg {other.name}.")
+    yield Check("agreement", fault is None, fault or f"No member said and no bank signed that a leg was {other.name}.")
 
 
 def abort_causes(case: Case) -> list[str]:

@@ -155,7 +155,7 @@ def _network(receipt: Receipt, _: Committee, network_id: Bytes32) -> tuple[str |
             f"The receipt is of network {hex_of(receipt.network)}; the genesis document given is of "
             f"{hex_of(network_id)}. Give the genesis of the receipt's own network."
         ), ""
-    return None, f"The receipt is of this network, {hex_of(network_id)}."
+    return None, "The receipt is of the genesis document's network."
 
 
 def _terms(receipt: Receipt, _: Committee, network_id: Bytes32) -> tuple[str | None, str]:

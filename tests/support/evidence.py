@@ -1,0 +1,267 @@
+"""Receipts of real settlements: driven through the log, attested with real bank receipts and real vault events."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from interlock.bankd.receipts import ReceiptKey
+from interlock.core.attestation import Attestation, Fact, SignedAttestation, attestation_digest
+from interlock.core.committee import FIRST_EPOCH, MemberIndex
+from interlock.core.decision import Outcome
+from interlock.core.instruction import (
+    AccountTerms,
+    Instruction,
+    LegIndex,
+    OnchainLeg,
+    SettlementId,
+    Terms,
+    hash_account_terms,
+)
+from interlock.core.registry import LedgerClass, Registry
+from interlock.core.settlement import Settlement
+from interlock.encoding.canonical import encode
+from interlock.encoding.keccak import keccak256
+from interlock.encoding.values import ZERO_BYTES32, Blob, Bytes32, Uint32, Uint64, Uint256, UnixSeconds
+from interlock.evidence.bank_receipt import BankEvent, BankReceipt
+from interlock.evidence.chain_event import Delivered, Held, Returned, Tombstoned
+from interlock.evidence.document import (
+    BankReceiptDocument,
+    ChainAbsenceDocument,
+    ChainEventDocument,
+    ChainRefusalDocument,
+    Document,
+    evidence_hash,
+)
+from interlock.evidence.receipt import Receipt, make_receipt
+from support.log import Log, Ordered
+from support.world import (
+    BANK,
+    CHAIN_ID,
+    GENESIS,
+    NETWORK,
+    NODES,
+    PREPARE_BY,
+    QUORUM,
+    START,
+    USD,
+    VAULT,
+    Key,
+    attest,
+    id_of,
+    instruction,
+    ledger,
+    registry,
+    word,
+)
+
+GENESIS_BYTES = encode(GENESIS)
+BANK_KEY = ReceiptKey.from_jwk(
+    b'{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",'
+    b'"x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}'
+)
+"""The bank's key; the example of RFC 8037."""
+OTHER_KEY = ReceiptKey.generate()
+"""A key that the registry does not know."""
+EVERYONE = (0, 1, 2, 3)
+ASSET, MONEY = 0, 1
+"""The legs of the usual instruction: on chain, and at the bank."""
+
+
+def registry_of_bank() -> Registry:
+    """Give the usual registry with the bank's own key."""
+    return registry(replace(ledger(BANK, LedgerClass.HELD, USD), receipt_key=BANK_KEY.public_key))
+
+
+def bank_receipt(id_: SettlementId, terms: AccountTerms, event: BankEvent, **changes: object) -> BankReceipt:
+    """Give what the bank says about the money leg."""
+    receipt = BankReceipt(
+        network=NETWORK,
+        ledger=BANK,
+        number=Uint64(int(event)),
+        previous=word(0),
+        time=UnixSeconds(Uint64(START + int(event))),
+        event=event,
+        settlement=id_,
+        leg=LegIndex(Uint32(MONEY)),
+        terms=hash_account_terms(terms),
+        asset=terms.asset,
+        amount=terms.amount,
+        payer=terms.payer,
+        payee=terms.payee,
+        reason="insufficient-funds" if event is BankEvent.REFUSED else "",
+    )
+    return replace(receipt, **changes)  # type: ignore[arg-type]  # a test names the fields it changes
+
+
+def bank_document(receipt: BankReceipt, key: ReceiptKey = BANK_KEY) -> BankReceiptDocument:
+    """Give a bank's receipt, signed, as evidence."""
+    return BankReceiptDocument(receipt.ledger, key.sign(receipt))
+
+
+def vault_event(
+    id_: SettlementId, leg: OnchainLeg, kind: type[Held | Delivered | Returned | Tombstoned], *, index: int = ASSET
+) -> ChainEventDocument:
+    """Give an event of the vault that equals the signed leg."""
+    if kind is Held:
+        indexed, words = [leg.payer, leg.payee], [index, leg.token, leg.amount, leg.nonce]
+    elif kind is Tombstoned:
+        indexed, words = [leg.payer], [index, leg.nonce]
+    else:
+        indexed = [leg.payee if kind is Delivered else leg.payer]
+        words = [index, leg.token, leg.amount]
+    return ChainEventDocument(
+        chain_id=leg.chain_id,
+        vault=leg.vault,
+        block_number=Uint64(40),
+        block_hash=word(0xB10C),
+        transaction_hash=word(0x7A),
+        log_index=Uint32(3),
+        topics=(kind.TOPIC, id_, *(_padded(each) for each in indexed)),
+        data=Blob(b"".join(_padded(each) for each in words)),
+    )
+
+
+def refusal(step: str = "deliver") -> ChainRefusalDocument:
+    """Give a failed exit check of the vault."""
+    return ChainRefusalDocument(Uint256(CHAIN_ID), VAULT, Uint64(39), word(0xB10B), step, Blob(b"\x01\x02"))
+
+
+def absence(time: int = PREPARE_BY + 5) -> ChainAbsenceDocument:
+    """Give a block of the chain in which no hold stood."""
+    return ChainAbsenceDocument(Uint256(CHAIN_ID), VAULT, Uint64(99), word(0xB1FF), Uint64(time))
+
+
+def _padded(value: bytes | int) -> Bytes32:
+    return Bytes32(value.to_bytes(32, "big") if isinstance(value, int) else value.rjust(32, b"\x00"))
+
+
+def statement(
+    member: int,
+    id_: SettlementId,
+    leg: int,
+    fact: Fact,
+    document: Document | None = None,
+    *,
+    position: Bytes32 | None = None,
+    key: Key | None = None,
+) -> SignedAttestation:
+    """Give a member's signed statement that names a document."""
+    where = document.position if document is not None else ZERO_BYTES32
+    said = Attestation(
+        settlement=id_,
+        leg=LegIndex(Uint32(leg)),
+        fact=fact,
+        position=where if position is None else position,
+        evidence=ZERO_BYTES32 if document is None else evidence_hash(document),
+        epoch=FIRST_EPOCH,
+    )
+    return SignedAttestation(said, (key or NODES[member]).sign(attestation_digest(NETWORK, said)))
+
+
+class Story:
+    """One settlement on its way through the log, with everything that its receipt will need."""
+
+    def __init__(self, terms: Terms | None = None, *, registry: Registry | None = None, signers: tuple[Key, ...] = ()):
+        self.log = Log(registry=registry if registry is not None else registry_of_bank())
+        self.terms = terms if terms is not None else instruction()
+        self.id = id_of(self.terms)
+        self.votes: list[tuple[MemberIndex, SignedAttestation]] = []
+        self.documents: list[Document] = []
+        self.ended: Settlement | None = None
+        if isinstance(self.terms, Instruction):
+            self.log.instruct(self.terms, *signers)
+
+    @property
+    def settlement(self) -> Settlement:
+        """Give the settlement as it is now."""
+        return self.ended or self.log[self.id]
+
+    @property
+    def asset(self) -> OnchainLeg:
+        """Give the first leg on chain."""
+        return self.terms.onchain_legs[0]
+
+    @property
+    def money(self) -> AccountTerms:
+        """Give the terms of the first account leg."""
+        terms = self.terms.account_legs[0].terms
+        assert isinstance(terms, AccountTerms)
+        return terms
+
+    def said_by_bank(self, event: BankEvent, **changes: object) -> BankReceiptDocument:
+        """Give the bank's signed word about the money leg."""
+        return bank_document(bank_receipt(self.id, self.money, event, **changes))
+
+    def said_by_vault(self, kind: type[Held | Delivered | Returned | Tombstoned]) -> ChainEventDocument:
+        """Give the vault's event about the asset leg."""
+        return vault_event(self.id, self.asset, kind)
+
+    def attest(self, leg: int, fact: Fact, document: Document | None, members: tuple[int, ...] = EVERYONE) -> None:
+        """Let members say the same, with the same evidence."""
+        self.attest_each(leg, fact, dict.fromkeys(members, document))
+
+    def attest_each(self, leg: int, fact: Fact, documents: Mapping[int, Document | None]) -> None:
+        """Let members say one fact, each with evidence of its own."""
+        self.bring(*(statement(member, self.id, leg, fact, document) for member, document in documents.items()),
+                   members=tuple(documents), documents=tuple(documents.values()))  # fmt: skip
+
+    def bring(
+        self, *signed: SignedAttestation, members: tuple[int, ...], documents: tuple[Document | None, ...] = ()
+    ) -> None:
+        """Order statements, each in a batch of its own; the log must count them all."""
+        given = [each for each in documents if each is not None]
+        contents = {keccak256(encode(each)): encode(each) for each in given}
+        entries = [
+            attest(
+                member,
+                self.log.anchor,
+                each,
+                documents=[contents[each.attestation.evidence]] if each.attestation.evidence in contents else [],
+            )
+            for member, each in zip(members, signed, strict=True)
+        ]
+        self.take(self.log.block(*entries))
+        self.documents += given
+
+    def take(self, ordered: Ordered) -> None:
+        """Keep what a block brought for the receipt."""
+        assert ordered.reasons == []
+        self.votes += ordered.applied.attestations
+        for each in ordered.applied.ended:
+            self.ended = each
+
+    def certify(self, outcome: Outcome, members: tuple[int, ...] = QUORUM) -> None:
+        """Let members sign the decision."""
+        self.take(self.log.certify(self.id, outcome, members))
+
+    def receipt(self) -> Receipt:
+        """Give the receipt, as a node would."""
+        configurations = self.log.replica.configurations
+        configuration = configurations[-1] if configurations else None
+        return make_receipt(NETWORK, self.settlement, configuration, self.votes, self.documents)
+
+
+def hold_both(story: Story) -> None:
+    """Hold both legs, as everyone sees."""
+    story.attest(ASSET, Fact.HELD, story.said_by_vault(Held))
+    story.attest(MONEY, Fact.HELD, story.said_by_bank(BankEvent.HELD))
+
+
+def settled() -> Story:
+    """Give a settlement whose two legs were held and delivered."""
+    story = Story()
+    hold_both(story)
+    story.certify(Outcome.COMMIT)
+    story.attest(ASSET, Fact.DELIVERED, story.said_by_vault(Delivered), QUORUM)
+    story.attest(MONEY, Fact.DELIVERED, story.said_by_bank(BankEvent.CAPTURED), QUORUM)
+    return story
+
+
+def unwound() -> Story:
+    """Give a settlement whose asset was held while the bank refused the money; both legs are closed."""
+    story = Story()
+    story.attest(ASSET, Fact.HELD, story.said_by_vault(Held))
+    story.attest(MONEY, Fact.REFUSED, story.said_by_bank(BankEvent.REFUSED))
+    story.certify(Outcome.ABORT)
+    story.attest(ASSET, Fact.RETURNED, story.said_by_vault(Returned), QUORUM)
+    story.attest(MONEY, Fact.RETURNED, story.said_by_bank(BankEvent.TOMBSTONED), QUORUM)
+    return story
