@@ -209,7 +209,7 @@ interface IVault {
 
     /// @notice Tell whether both exits would succeed now. Where the hold stands, rehearses the two pushes; else pull
     /// and push to the payee, then pull and push to the payer. Nothing stays changed, even in a transaction.
-    /// @dev For `eth_call`; not `view` because it must call the token.
+    /// @dev For `eth_call`; not `view` because it must call the token. Error: GasShort; each push wants `PUSH_GAS`.
     /// @return pulled The amount can be held now, or is.
     /// @return delivers The amount can go on to the payee.
     /// @return returns_ The amount can go back to the payer.

@@ -23,9 +23,12 @@ import {TypedData} from "./lib/TypedData.sol";
 /// finished and the signed generation rises: a settlement needs no fresh slot. The leg's terms are given again with
 /// every call and compared with the commitment in the word.
 contract Vault is IVault, IERC5267, ReentrancyGuardTransient {
+    /// @dev Outcome: every leg delivers.
     uint8 private constant COMMIT = 1;
+    /// @dev Outcome: every leg returns.
     uint8 private constant ABORT = 2;
 
+    /// @dev The epoch of the genesis committee.
     uint64 private constant FIRST_EPOCH = 1;
     /// @dev Legs of one instruction, on-chain and account legs together.
     uint256 private constant LEGS_MAX = 16;
@@ -33,18 +36,20 @@ contract Vault is IVault, IERC5267, ReentrancyGuardTransient {
     uint256 private constant NAME_BYTES_MAX = 128;
 
     /// @inheritdoc IVault
-    /// @dev Permissioned tokens with compliance modules take up to some 300,000; a token that needs more than this is
+    /// @dev Room for permissioned tokens that ask several other contracts; a token that needs more than this is
     /// delivered by `withdraw`, which sets no limit.
     uint256 public constant PUSH_GAS = 500_000;
 
     /// @inheritdoc IVault
     bytes32 public immutable networkId;
+    /// @dev EIP-712 domain separator; it has no chain id, so that it is good on both sides of a chain split.
     bytes32 private immutable _domain;
 
     /// @inheritdoc IVault
     bytes32 public committee;
     /// @inheritdoc IVault
     uint64 public epoch;
+    /// @dev The state of the leg in each payer's lane.
     mapping(address payer => mapping(uint256 lane => Word word)) private _words;
 
     /// @notice Set up for one network and its first committee.
@@ -310,6 +315,7 @@ contract Vault is IVault, IERC5267, ReentrancyGuardTransient {
         if (committed != (outcome == COMMIT)) emit Contradicted(settlement, leg, status, outcome);
     }
 
+    /// @dev The amount has left to whom it belonged.
     function _emitMoved(bytes32 settlement, bool delivers, uint32 leg, OnchainLeg calldata terms) private {
         if (delivers) emit Delivered(settlement, terms.payee, leg, terms.token, terms.amount);
         else emit Returned(settlement, terms.payer, leg, terms.token, terms.amount);
@@ -325,10 +331,12 @@ contract Vault is IVault, IERC5267, ReentrancyGuardTransient {
         return abi.decode(Bytes.slice(thrown, 4), (bool, bool, bytes));
     }
 
+    /// @dev Write the state of a leg into its lane.
     function _write(OnchainLeg calldata terms, bytes26 commitment, uint8 status) private {
         _words[terms.payer][HoldWord.laneOf(terms.nonce)] = HoldWord.pack(commitment, terms.nonce, status);
     }
 
+    /// @dev Give what stands in the lane of a leg.
     function _wordOf(OnchainLeg calldata terms) private view returns (Word) {
         return _words[terms.payer][HoldWord.laneOf(terms.nonce)];
     }

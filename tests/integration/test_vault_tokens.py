@@ -141,7 +141,7 @@ def test_no_command_can_be_called_back_from_inside_a_token(
 
 
 def test_one_arrival_is_not_counted_for_two_holds(world: World, token: Contract, deal: Deal) -> None:
-    """A pull inside a pull would let both measure the same amount; the inner one is refused, and here the outer with it."""
+    """A pull inside a pull would let both measure one amount; the inner one is refused, and here the outer with it."""
     again = replace(deal, memo="again", legs=(replace(deal.legs[0], lane=1),))
     prepare = world.vault.call_data("prepare", again.redacted, 0, again.signed_by(ALICE, BOB))
     play(world, token, CALL, world.vault.address, prepare)

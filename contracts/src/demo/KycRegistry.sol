@@ -35,6 +35,7 @@ contract KycRegistry {
         emit Revoked(account);
     }
 
+    /// @dev Refuse everybody but the issuer.
     modifier onlyIssuer() {
         if (msg.sender != issuer) revert OnlyIssuer(issuer, msg.sender);
         _;

@@ -59,10 +59,12 @@ contract TreasuryToken is ERC20 {
         super._update(from, to, amount);
     }
 
+    /// @dev Refuse an account that the registry does not allow.
     function _checkPermitted(address account) private view {
         if (!registry.isAllowed(account)) revert NotPermitted(account);
     }
 
+    /// @dev Refuse everybody but the issuer.
     modifier onlyIssuer() {
         if (msg.sender != issuer) revert OnlyIssuer(issuer, msg.sender);
         _;

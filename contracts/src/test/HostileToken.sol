@@ -20,11 +20,13 @@ contract HostileToken is PlainToken {
         NONSENSE // moves, and answers 2
     }
 
+    /// @notice What the next transfer does.
     Prank public prank;
     address private _target;
     bytes private _payload;
-    /// @notice How many times a call back succeeded; and the last answer or reason.
+    /// @notice How many times a call back succeeded.
     uint256 public entered;
+    /// @notice The answer, or the reason, of the last call back.
     bytes public answer;
 
     /// @notice From now on do this.
@@ -34,10 +36,12 @@ contract HostileToken is PlainToken {
         _payload = payload;
     }
 
+    /// @notice Move an amount of the caller's, or misbehave.
     function transfer(address to, uint256 amount) public override returns (bool) {
         return _play(msg.sender, to, amount);
     }
 
+    /// @notice Move an amount of anyone's, or misbehave.
     function transferFrom(address from, address to, uint256 amount) public override returns (bool) {
         return _play(from, to, amount);
     }

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 /// @title SilentToken
 /// @notice For tests: a token of the old kind, whose transfers answer nothing.
 contract SilentToken {
+    /// @notice The amount of each account.
     mapping(address account => uint256) public balanceOf;
 
     /// @notice Create an amount.
