@@ -1,6 +1,7 @@
 """What every ordered log promises, asked of each that there is."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
@@ -92,7 +93,8 @@ class ProcessBench:
         self._port = 0
         self._clients: list[EmbeddedLog] = []
         self._argv = argv
-        self._process = ManagedProcess(argv, folder / "sequencer.log", "sequencer", env={"PYTHONPATH": str(folder)})
+        path = os.pathsep.join((str(folder), os.environ.get("PYTHONPATH", "")))
+        self._process = ManagedProcess(argv, folder / "sequencer.log", "sequencer", env={"PYTHONPATH": path})
 
     def reach(self) -> OrderedLog:
         """Give a client."""

@@ -26,7 +26,7 @@ from interlock.encoding.keccak import keccak256
 from interlock.ordering.embedded import wire
 from interlock.ordering.embedded.client import EmbeddedLog
 from interlock.ordering.embedded.frames import encode_frame
-from interlock.ordering.embedded.server import CONNECTIONS_MAX
+from interlock.ordering.embedded.server import CONNECTIONS_MAX, LogServer
 from interlock.ordering.protocol import LogUnavailable
 
 GARBAGE = {
@@ -61,6 +61,14 @@ async def raw_connection(port: int) -> AsyncIterator[tuple[asyncio.StreamReader,
         writer.transport.abort()
         with suppress(OSError):
             await writer.wait_closed()
+
+
+async def all_have_ended(server: LogServer) -> None:
+    """Wait until the server has no connection left."""
+    async with asyncio.timeout(PATIENCE_S):
+        while server._connections:
+            await asyncio.gather(*server._connections)
+            await asyncio.sleep(0)  # the turn in which an ended connection is struck off
 
 
 async def read_to_end(reader: asyncio.StreamReader) -> bytes:
@@ -141,23 +149,22 @@ async def test_a_follower_who_does_not_read_is_dropped(tmp_path: Path) -> None:
             await asyncio.get_running_loop().sock_sendall(idle, wire.encode_follow(0))
             async with EmbeddedLog(HOST, port) as log:
                 assert entries_of(await read_to(log, len(large))) == large
-                async with asyncio.timeout(PATIENCE_S):
-                    await asyncio.gather(*server._connections)
-                assert not server._connections
+                await all_have_ended(server)
                 assert await submit(sequencer, b"live") is None
                 assert entries_of(await read_to(log, len(large) + 1, after=len(large))) == [b"live"]
 
 
 async def test_a_submitter_who_does_not_read_his_answers_is_dropped(tmp_path: Path) -> None:
     """Answers wait for him up to a bound only."""
-    async with running(tmp_path / "log") as sequencer, serving(sequencer, follower_stall_s=1) as (server, port):
-        async with raw_connection(port) as (reader, writer):
-            reader._transport.pause_reading()  # type: ignore[attr-defined]  # a client that never reads
-            with pytest.raises(ConnectionError):
-                await ask_for_ever(writer)
-            async with asyncio.timeout(PATIENCE_S):
-                await asyncio.gather(*server._connections)
-        assert not server._connections
+    async with (
+        running(tmp_path / "log") as sequencer,
+        serving(sequencer, follower_stall_s=1) as (server, port),
+        raw_connection(port) as (reader, writer),
+    ):
+        reader._transport.pause_reading()  # type: ignore[attr-defined]  # a client that never reads
+        with pytest.raises(ConnectionError):
+            await ask_for_ever(writer)
+        await all_have_ended(server)
 
 
 async def ask_for_ever(writer: asyncio.StreamWriter) -> None:
@@ -174,9 +181,7 @@ async def test_a_follower_who_leaves_is_forgotten_though_no_block_comes(tmp_path
         assert await submit(sequencer, b"one") is None
         async with EmbeddedLog(HOST, port) as log:
             assert entries_of(await read_to(log, 1)) == [b"one"]
-        async with asyncio.timeout(PATIENCE_S):
-            await asyncio.gather(*server._connections)
-        assert not server._connections
+        await all_have_ended(server)
 
 
 async def test_the_dropped_follower_may_come_back(tmp_path: Path) -> None:
