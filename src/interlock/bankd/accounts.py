@@ -9,7 +9,7 @@ from interlock.bankd.store import Store
 from interlock.bankd.view import AccountState, Balance, DepositRequest
 from interlock.core.limits import ACCOUNT_AMOUNT_MAX
 from interlock.encoding.canonical import encode
-from interlock.encoding.values import Address, MinorUnits, Uint256
+from interlock.encoding.values import ZERO_ADDRESS, Address, MinorUnits, Uint256
 
 
 class Accounts:
@@ -23,8 +23,10 @@ class Accounts:
     def open_account(self, name: str, assets: tuple[str, ...]) -> AccountState:
         """Open an account for some assets; the same again is success.
 
-        Problem UNKNOWN_ASSET, EXISTS_WITH_DIFFERENT_TERMS.
+        Problem OUT_OF_BOUNDS, UNKNOWN_ASSET, EXISTS_WITH_DIFFERENT_TERMS.
         """
+        if not assets or len(set(assets)) != len(assets):
+            raise Problem(Code.OUT_OF_BOUNDS, f"Account {name} needs at least one asset, each once.")
         for asset in assets:
             self._check_asset(asset)
         with self._store.transaction():
@@ -56,7 +58,9 @@ class Accounts:
         return deposit
 
     def grant(self, account: str, signer: Address) -> AccountState:
-        """Put a key's mandate over an account on file; Problem UNKNOWN_ACCOUNT."""
+        """Put a key's mandate over an account on file; Problem OUT_OF_BOUNDS, UNKNOWN_ACCOUNT."""
+        if signer == ZERO_ADDRESS:
+            raise Problem(Code.OUT_OF_BOUNDS, f"The zero address is nobody's key; account {account} keeps its signers.")
         with self._store.transaction():
             self._check_account(account)
             self._store.grant(account, signer)

@@ -140,10 +140,6 @@ class Bank:
         """Give every pair of valid certificates for one settlement that contradict each other."""
         return self._store.contradictions()
 
-    def close(self) -> None:
-        """Close the books."""
-        self._store.close()
-
     def _obey(self, settlement: SettlementId, leg: LegIndex, certificate: Certificate) -> Verdict:
         outcome, decided = certificate.decision.outcome, self._store.decided(settlement)
         verdict = book_certificate(self._store.leg(settlement, leg), outcome, decided)

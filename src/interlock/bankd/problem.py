@@ -5,7 +5,6 @@ request was authentic, the business check failed, and that is booked, signed and
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import Any
 
@@ -63,15 +62,15 @@ class Code(Enum):
         return self.value[1]
 
 
-@dataclass(frozen=True)
-class Problem(Exception):  # no slots: an exception's traceback is set after it is made
+class Problem(Exception):
     """Answer with a problem document; nothing was recorded."""
 
-    code: Code
-    detail: str
-    """What happened, to which id, the two values compared, and what to do."""
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """Further members of the document, as JSON values."""
+    def __init__(self, code: Code, detail: str, facts: Mapping[str, Any] | None = None) -> None:
+        """Take the code; a sentence that says what happened, to which id, and what to do; and further members."""
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.facts = dict(facts or {})
 
     def document(self, instance: str) -> dict[str, Any]:
         """Give the problem as JSON values."""
