@@ -92,7 +92,7 @@ class Observer:
             leg = self._legs.get(key) or Leg(watch, terms)
             known = leg.watch
             leg.watch = watch
-            if (known.certificate is None) != (watch.certificate is None) or known.signatures != watch.signatures:
+            if known.certificate != watch.certificate or known.signatures != watch.signatures:
                 leg.is_due = True
             legs[key] = leg
         self._legs = legs
@@ -132,7 +132,7 @@ class Observer:
         seeking: dict[LegKey, Leg] = {}
         for leg in legs:
             reading = readings[_key(leg)]
-            leg.examined_at = head.number
+            leg.examined_at, leg.is_due = head.number, True
             if isinstance(reading, Reading) and missing_event(leg, reading.hold) is not None:
                 seeking[_key(leg)] = leg
         await self._search(seeking, head, readings)
