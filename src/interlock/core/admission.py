@@ -8,7 +8,7 @@ it at a bad moment.
 Source: specification 3, "Admission".
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from interlock.core.committee import Committee
@@ -16,6 +16,7 @@ from interlock.core.instruction import (
     AccountLeg,
     AccountTerms,
     Instruction,
+    LegTerms,
     OnchainLeg,
     RedactedAccountLeg,
     SettlementId,
@@ -54,7 +55,7 @@ class Context:
 
 
 def unalterable_fault(terms: Terms, context: Context) -> Fault | None:
-    """Give the first reason for which these terms can never be admitted, or None."""
+    """Give the reason with the lowest number for which these terms can never be admitted, or None."""
     legs = legs_of(terms)
     if not legs:
         return Reason.NO_LEGS, ""
@@ -62,10 +63,9 @@ def unalterable_fault(terms: Terms, context: Context) -> Fault | None:
         return Reason.TOO_MANY_LEGS, f"{len(legs)} legs, {LEGS_MAX} are allowed."
     if isinstance(terms, Instruction) and len(terms.memo.encode()) > MEMO_BYTES_MAX:
         return Reason.TEXT_TOO_LONG, f"The memo has more than {MEMO_BYTES_MAX} bytes."
-    for index, leg in enumerate(legs):
-        fault = _onchain_fault(leg) if isinstance(leg, OnchainLeg) else _account_fault(leg)
-        if fault is not None:
-            return fault[0], f"Leg {index}: {fault[1]}"
+    fault = _first(_onchain_fault(leg) if isinstance(leg, OnchainLeg) else _account_fault(leg) for leg in legs)
+    if fault is not None:
+        return fault
     lanes = lanes_of(terms)
     if len(set(lanes)) != len(lanes):
         return Reason.LANE_TWICE, "Give each on-chain leg of one payer a lane of its own."
@@ -77,19 +77,10 @@ def unalterable_fault(terms: Terms, context: Context) -> Fault | None:
 
 
 def passing_fault(terms: Terms, context: Context) -> Fault | None:
-    """Give the first reason for which these terms cannot be admitted now, or None."""
-    for index, leg in enumerate(legs_of(terms)):
-        name = ledger_of(leg)
-        if name is None:
-            continue
-        entry = context.registry.ledger(name)
-        if entry is None:
-            return Reason.LEDGER_UNKNOWN, f"Leg {index}: {name!r}."
-        if entry.is_suspended:
-            return Reason.LEDGER_SUSPENDED, f"Leg {index}: {name!r}."
-        asset = _asset_of(leg)
-        if asset not in entry.assets:
-            return Reason.ASSET_UNKNOWN, f"Leg {index}: {asset!r} on {name!r}."
+    """Give the reason with the lowest number for which these terms cannot be admitted now, or None."""
+    fault = _first(_ledger_fault(leg, context.registry) for leg in legs_of(terms))
+    if fault is not None:
+        return fault
     for signer in required_signers(terms):
         live = context.open_by_signer.get(signer, 0)
         if live >= context.registry.open_per_signer_max:
@@ -106,6 +97,12 @@ def lanes_of(terms: Terms) -> tuple[Lane, ...]:
     return tuple((leg.ledger, leg.payer, leg.lane) for leg in terms.onchain_legs)
 
 
+def _first(by_leg: Iterable[Fault | None]) -> Fault | None:
+    """Give the fault with the lowest number, and of several such that of the first leg, which it names."""
+    found = [(fault[0], f"Leg {index}: {fault[1]}") for index, fault in enumerate(by_leg) if fault is not None]
+    return min(found, key=lambda fault: fault[0], default=None)
+
+
 def _onchain_fault(leg: OnchainLeg) -> Fault | None:
     if leg.amount == 0:
         return Reason.AMOUNT_ZERO, "the amount is 0."
@@ -119,11 +116,9 @@ def _onchain_fault(leg: OnchainLeg) -> Fault | None:
 
 
 def _account_fault(leg: AccountLeg | RedactedAccountLeg) -> Fault | None:
-    if leg.signer == ZERO_ADDRESS:
-        return Reason.PAYER_INVALID, "the signer is the zero address."
     terms = leg.terms
     if not isinstance(terms, AccountTerms):
-        return None
+        return _signer_fault(leg)
     for text in (terms.ledger, terms.asset, terms.payer, terms.payee):
         if not 0 < len(text.encode()) <= NAME_BYTES_MAX:
             return Reason.TEXT_TOO_LONG, f"names have 1 to {NAME_BYTES_MAX} bytes."
@@ -131,9 +126,15 @@ def _account_fault(leg: AccountLeg | RedactedAccountLeg) -> Fault | None:
         return Reason.AMOUNT_ZERO, "the amount is 0."
     if terms.amount > ACCOUNT_AMOUNT_MAX:
         return Reason.AMOUNT_TOO_LARGE, f"{terms.amount} is more than {ACCOUNT_AMOUNT_MAX}."
+    if (fault := _signer_fault(leg)) is not None:
+        return fault
     if terms.payer == terms.payee:
         return Reason.PAYEE_INVALID, f"{terms.payee!r} pays itself."
     return None
+
+
+def _signer_fault(leg: AccountLeg | RedactedAccountLeg) -> Fault | None:
+    return (Reason.PAYER_INVALID, "the signer is the zero address.") if leg.signer == ZERO_ADDRESS else None
 
 
 def _time_fault(terms: Terms, context: Context) -> Fault | None:
@@ -152,6 +153,19 @@ def _time_fault(terms: Terms, context: Context) -> Fault | None:
     return None
 
 
+def _ledger_fault(leg: LegTerms, registry: Registry) -> Fault | None:
+    name = ledger_of(leg)
+    if name is None:
+        return None
+    entry = registry.ledger(name)
+    if entry is None:
+        return Reason.LEDGER_UNKNOWN, f"{name!r}."
+    if entry.is_suspended:
+        return Reason.LEDGER_SUSPENDED, f"{name!r}."
+    asset = _asset_of(leg)
+    return None if asset in entry.assets else (Reason.ASSET_UNKNOWN, f"{asset!r} on {name!r}.")
+
+
 def _class_fault(terms: Terms, registry: Registry) -> Fault | None:
     for index, leg in enumerate(legs_of(terms)):
         name = ledger_of(leg)
@@ -162,7 +176,7 @@ def _class_fault(terms: Terms, registry: Registry) -> Fault | None:
     return None
 
 
-def _asset_of(leg: OnchainLeg | AccountLeg | RedactedAccountLeg) -> str:
+def _asset_of(leg: LegTerms) -> str:
     if isinstance(leg, OnchainLeg):
         return hex_of(leg.token)
     return leg.terms.asset if isinstance(leg.terms, AccountTerms) else ""
