@@ -71,7 +71,7 @@ def registry_of_bank() -> Registry:
     return registry(replace(ledger(BANK, LedgerClass.HELD, USD), receipt_key=BANK_KEY.public_key))
 
 
-def bank_receipt(id_: SettlementId, terms: AccountTerms, event: BankEvent, **changes: object) -> BankReceipt:
+def bank_receipt(id_: SettlementId, signed: AccountTerms, event: BankEvent, **changes: object) -> BankReceipt:
     """Give what the bank says about the money leg."""
     receipt = BankReceipt(
         network=NETWORK,
@@ -82,11 +82,11 @@ def bank_receipt(id_: SettlementId, terms: AccountTerms, event: BankEvent, **cha
         event=event,
         settlement=id_,
         leg=LegIndex(Uint32(MONEY)),
-        terms=hash_account_terms(terms),
-        asset=terms.asset,
-        amount=terms.amount,
-        payer=terms.payer,
-        payee=terms.payee,
+        terms=hash_account_terms(signed),
+        asset=signed.asset,
+        amount=signed.amount,
+        payer=signed.payer,
+        payee=signed.payee,
         reason="insufficient-funds" if event is BankEvent.REFUSED else "",
     )
     return replace(receipt, **changes)  # type: ignore[arg-type]  # a test names the fields it changes
@@ -160,7 +160,9 @@ def statement(
 class Story:
     """One settlement on its way through the log, with everything that its receipt will need."""
 
-    def __init__(self, terms: Terms | None = None, *, registry: Registry | None = None, signers: tuple[Key, ...] = ()):
+    def __init__(
+        self, terms: Terms | None = None, *, registry: Registry | None = None, signers: tuple[Key, ...] = ()
+    ) -> None:
         self.log = Log(registry=registry if registry is not None else registry_of_bank())
         self.terms = terms if terms is not None else instruction()
         self.id = id_of(self.terms)
@@ -190,6 +192,10 @@ class Story:
     def said_by_bank(self, event: BankEvent, **changes: object) -> BankReceiptDocument:
         """Give the bank's signed word about the money leg."""
         return bank_document(bank_receipt(self.id, self.money, event, **changes))
+
+    def said_number(self, event: BankEvent) -> Uint64:
+        """Give the number of the bank's receipt of an event."""
+        return bank_receipt(self.id, self.money, event).number
 
     def said_by_vault(self, kind: type[Held | Delivered | Returned | Tombstoned]) -> ChainEventDocument:
         """Give the vault's event about the asset leg."""

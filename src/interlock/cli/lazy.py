@@ -17,6 +17,11 @@ class LazyCommand(TyperCommand):
         super().__init__(name, help=summary)
         self.module = module
 
+    def get_short_help_str(self, limit: int = 0) -> str:
+        """Give the line of help whole, whatever the width: it is wrapped, not cut."""
+        del limit
+        return self.help or ""
+
     def make_context(
         self,
         info_name: str | None,

@@ -9,7 +9,7 @@ Source: specification 2 and 4.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from interlock.core.attestation import SignedAttestation
@@ -20,7 +20,7 @@ from interlock.core.registry import SignedConfiguration
 from interlock.core.settlement import Settlement
 from interlock.encoding.canonical import Malformed, decode_canonical, encode
 from interlock.encoding.values import Bytes32, hex_of
-from interlock.evidence.document import Document, evidence_hash
+from interlock.evidence.document import Document, evidence_hash, read_document
 
 RECEIPT_BYTES_MAX = 16 * 1024 * 1024
 """One receipt; 16 legs, six facts, 31 members and a document of 1.5 KiB for each come to 7 MiB."""
@@ -45,7 +45,7 @@ class Receipt:
     cancels: tuple[PartySignature, ...]
     """Over the cancel digest; by rising signer."""
     configuration: SignedConfiguration | None
-    """The registry under which the terms were admitted: ledgers and banks' keys. Null where there was none."""
+    """The registry under which the terms were admitted, its signatures by rising signer; null where there was none."""
     attestations: tuple[SignedAttestation, ...]
     """All that were counted; by leg, fact and member."""
     documents: tuple[Document, ...]
@@ -95,16 +95,36 @@ def make_receipt(
         redacted=terms if isinstance(terms, RedactedInstruction) else None,
         signatures=settlement.signatures,
         cancels=settlement.cancels,
-        configuration=configuration,
+        configuration=None if configuration is None else _in_order(configuration),
         attestations=tuple(own[key] for key in sorted(own)),
         documents=tuple(found[each] for each in sorted(found) if each in named),
         certificate=certificate,
     )
 
 
+def _in_order(signed: SignedConfiguration) -> SignedConfiguration:
+    """Put the signatures of a configuration by rising signer: the log takes them in any order, a receipt in one."""
+    return replace(signed, signatures=tuple(sorted(signed.signatures, key=lambda each: each.signer)))
+
+
 def encode_receipt(receipt: Receipt) -> bytes:
     """Give the bytes of a receipt's file."""
     return encode(receipt)
+
+
+def readable(contents: Iterable[bytes]) -> tuple[Document, ...]:
+    """Give those of the log's document contents that are documents.
+
+    The log takes any bytes as evidence, since the core does not read them; a member that brought something else brought
+    no evidence, and must not keep anybody from making a receipt.
+    """
+    found = []
+    for content in contents:
+        try:
+            found.append(read_document(content))
+        except Malformed:
+            continue
+    return tuple(found)
 
 
 def decode_receipt(data: bytes) -> Receipt:

@@ -219,14 +219,15 @@ def _configuration(receipt: Receipt, committee: Committee, network_id: Bytes32) 
         return f"{which} is of epoch {configuration.epoch}; the genesis committee's is {committee.epoch}.", ""
     if configuration.sequence == 0:
         return "Configurations are numbered from 1; this one is 0.", ""
-    if len({each.signer for each in signatures}) != len(signatures):
-        return f"{which} has two signatures of one signer.", ""
+    signers = [each.signer for each in signatures]
+    if signers != sorted(set(signers)):
+        return f"The signatures of {which.lower()} do not stand by rising signer, each once.", ""
     signed = configuration_digest(network_id, configuration)
     for each in signatures:
         found = recover(signed, each.signature)
         if found != each.signer:
             return f"The signature of {which.lower()} given for {hex_of(each.signer)} recovers to {_name(found)}.", ""
-    members = len({each.signer for each in signatures} & set(committee.members))
+    members = len(set(signers) & set(committee.members))
     if members < committee.quorum:
         return f"{which} bears the signatures of {members} members; {committee.quorum} are needed.", ""
     if fault := registry_fault(configuration.registry):

@@ -1,0 +1,228 @@
+"""A lie stays in the receipt with its author's name; it neither proves anything nor spoils what others prove."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from interlock.core.attestation import Fact
+from interlock.core.decision import Outcome
+from interlock.core.leg import LegState
+from interlock.core.settlement import State
+from interlock.encoding.values import MinorUnits, Uint32, Uint256
+from interlock.evidence.bank_receipt import BankEvent
+from interlock.evidence.chain_event import Delivered, Held
+from interlock.evidence.document import BankReceiptDocument, ChainEventDocument, Document
+from interlock.evidence.receipt import encode_receipt
+from interlock.evidence.report import Report
+from interlock.evidence.verify import verify_receipt
+from support.evidence import (
+    ASSET,
+    GENESIS_BYTES,
+    MONEY,
+    OTHER_KEY,
+    Story,
+    absence,
+    bank_document,
+    bank_receipt,
+    hold_both,
+    refusal,
+    settled,
+    statement,
+)
+from support.world import BANK, BOB, OTHER_BANK, TOKEN, word
+
+LIAR = 3
+HONEST = (0, 1, 2)
+
+
+def verdict(story: Story) -> Report:
+    report = verify_receipt(encode_receipt(story.receipt()), GENESIS_BYTES)
+    assert report.valid, report.reason
+    return report
+
+
+def test_held_where_the_bank_refused_is_a_lie_and_unwinds_all_the_same() -> None:
+    """One node says HELD with the bank's refusal as its evidence: the refusal stands, the lie is listed."""
+    story = Story()
+    refused = story.said_by_bank(BankEvent.REFUSED)
+    story.attest(ASSET, Fact.HELD, story.said_by_vault(Held))
+    story.attest(MONEY, Fact.HELD, refused, (LIAR,))
+    story.attest(MONEY, Fact.REFUSED, refused, HONEST)
+    story.certify(Outcome.ABORT)
+    report = verdict(story)
+    assert report.outcome is Outcome.ABORT
+    assert [(lie.member, lie.leg, lie.fact) for lie in report.lies] == [(LIAR, MONEY, Fact.HELD)]
+    assert "says REFUSED, which does not prove HELD" in report.lies[0].sentence
+    assert any("HELD was said by member 3; 3 are needed" in each for each in report.remarks)
+
+
+def test_refused_where_the_bank_held_is_a_lie_and_settles_all_the_same() -> None:
+    """One node says REFUSED with the bank's own hold as its evidence: everything settles, the lie is listed."""
+    story = Story()
+    held = story.said_by_bank(BankEvent.HELD)
+    story.attest(ASSET, Fact.HELD, story.said_by_vault(Held))
+    story.attest(MONEY, Fact.REFUSED, held, (LIAR,))
+    story.attest(MONEY, Fact.HELD, held, HONEST)
+    story.certify(Outcome.COMMIT)
+    story.attest(ASSET, Fact.DELIVERED, story.said_by_vault(Delivered))
+    story.attest(MONEY, Fact.DELIVERED, story.said_by_bank(BankEvent.CAPTURED), HONEST)
+    report = verdict(story)
+    assert report.state is State.SETTLED
+    assert [(lie.member, lie.leg, lie.fact) for lie in report.lies] == [(LIAR, MONEY, Fact.REFUSED)]
+
+
+def test_a_statement_without_evidence_is_named_and_not_called_a_lie() -> None:
+    """What names no document, or one that is not there, is a bare word of its member."""
+    story = Story()
+    story.attest(MONEY, Fact.REFUSED, None, (LIAR,))
+    hold_both(story)
+    story.certify(Outcome.COMMIT)
+    report = verdict(story)
+    assert report.lies == ()
+    assert any("REFUSED was said without evidence by member 3: it names no document" in each for each in report.remarks)
+
+
+def test_a_document_that_the_log_has_lost_weakens_only_who_named_it() -> None:
+    """A document that is not in the receipt supports nobody; the fact stands on the others'."""
+    story = Story()
+    own = replace(story.said_by_vault(Held), block_number=story.said_by_vault(Held).block_number, log_index=Uint32(9))
+    story.attest_each(ASSET, Fact.HELD, {**dict.fromkeys(HONEST, story.said_by_vault(Held)), LIAR: own})
+    story.attest(MONEY, Fact.HELD, story.said_by_bank(BankEvent.HELD))
+    story.certify(Outcome.COMMIT)
+    story.documents.remove(own)
+    report = verdict(story)
+    assert report.lies == ()
+    assert any("a document that is not in the receipt" in each for each in report.remarks)
+
+
+def test_a_position_that_is_not_its_documents_is_a_lie() -> None:
+    """Block or receipt hash in the attestation must be the document's own."""
+    story = Story()
+    held = story.said_by_bank(BankEvent.HELD)
+    story.bring(statement(LIAR, story.id, MONEY, Fact.HELD, held, position=word(1)), members=(LIAR,), documents=(held,))
+    story.attest(MONEY, Fact.HELD, held, HONEST)
+    story.attest(ASSET, Fact.HELD, story.said_by_vault(Held))
+    story.certify(Outcome.COMMIT)
+    assert "names position" in verdict(story).lies[0].sentence
+
+
+def bank_says(**changes: object) -> Callable[[Story], Document]:
+    return lambda story: story.said_by_bank(BankEvent.HELD, **changes)
+
+
+def vault_says(**changes: object) -> Callable[[Story], Document]:
+    return lambda story: replace(story.said_by_vault(Held), **changes)
+
+
+def forged(story: Story) -> Document:
+    return bank_document(bank_receipt(story.id, story.money, BankEvent.HELD), OTHER_KEY)
+
+
+def renamed(story: Story) -> Document:
+    return BankReceiptDocument(OTHER_BANK, story.said_by_bank(BankEvent.HELD).jws)
+
+
+def unreadable(_: Story) -> Document:
+    return BankReceiptDocument(BANK, "not.a.jws")
+
+
+@pytest.mark.parametrize(
+    ("leg", "document", "words"),
+    [
+        (MONEY, forged, "is not signed by"),
+        (MONEY, unreadable, "base64url"),
+        (MONEY, renamed, "its document is of ledger 'bank:second', the leg is on 'bank:first'"),
+        (MONEY, bank_says(network=word(3)), "the bank's receipt is of network"),
+        (MONEY, bank_says(settlement=word(3)), "the bank's receipt is of settlement"),
+        (MONEY, bank_says(leg=Uint32(0)), "the bank's receipt is of leg 0"),
+        (MONEY, lambda story: story.said_by_bank(BankEvent.REFUSED), "says REFUSED, which does not prove HELD"),
+        (MONEY, bank_says(terms=word(3)), "the bank's receipt is for terms"),
+        (MONEY, bank_says(asset="EUR/2"), "has asset 'EUR/2', 'USD/2' was signed"),
+        (MONEY, bank_says(amount=MinorUnits(Uint256(1))), "has amount 1, 5000 was signed"),
+        (MONEY, bank_says(payer="mallory"), "has payer 'mallory', 'bob' was signed"),
+        (MONEY, bank_says(payee="mallory"), "has payee 'mallory', 'alice' was signed"),
+        (MONEY, vault_says(), "its document is of ledger 'eip155:31337"),
+        (ASSET, vault_says(chain_id=Uint256(1)), "its document is of ledger 'eip155:1:"),
+        (ASSET, vault_says(vault=TOKEN), "its document is of ledger 'eip155:31337:0x00000000000000000000000000000000"),
+        (ASSET, vault_says(topics=()), "the event cannot be read"),
+        (ASSET, lambda story: story.said_by_vault(Delivered), "which does not prove HELD"),
+        (ASSET, lambda _: refusal(), "a failed exit check, which does not show HELD"),
+        (ASSET, lambda _: absence(), "the absence of a hold, which does not show HELD"),
+        (ASSET, bank_says(), "its document is of ledger 'bank:first'"),
+    ],
+)
+def test_each_way_to_lie_about_a_hold_is_found(leg: int, document: Callable[[Story], Document], words: str) -> None:
+    """Whatever a document says otherwise than the signed terms makes its attestation a lie."""
+    story = Story()
+    true: dict[int, Document] = {ASSET: story.said_by_vault(Held), MONEY: story.said_by_bank(BankEvent.HELD)}
+    for each in (ASSET, MONEY):
+        story.attest_each(
+            each,
+            Fact.HELD,
+            {**dict.fromkeys(HONEST, true[each]), LIAR: document(story) if each == leg else true[each]},
+        )
+    story.certify(Outcome.COMMIT)
+    report = verdict(story)
+    assert [(lie.member, lie.leg) for lie in report.lies] == [(LIAR, leg)]
+    assert words in report.lies[0].sentence
+
+
+@pytest.mark.parametrize(
+    ("fact", "document", "words"),
+    [
+        (Fact.REFUSED, refusal("dance"), "'dance' is no step of an exit check"),
+        (Fact.REFUSED, absence(), "the absence of a hold, which does not show REFUSED"),
+    ],
+)
+def test_a_word_that_does_not_even_fit_is_a_lie(fact: Fact, document: Document, words: str) -> None:
+    """Evidence that leaves no trace must at least have the form that its fact has."""
+    story = Story()
+    story.attest(ASSET, fact, document, (LIAR,))
+    hold_both(story)
+    story.certify(Outcome.COMMIT)
+    assert words in verdict(story).lies[0].sentence
+
+
+def test_an_absence_before_the_deadline_is_a_lie() -> None:
+    """That no hold stands proves nothing while one could still come."""
+    story = Story()
+    story.attest(MONEY, Fact.REFUSED, story.said_by_bank(BankEvent.REFUSED))
+    story.certify(Outcome.ABORT)
+    early = absence(time=story.terms.prepare_by)
+    story.attest_each(ASSET, Fact.RETURNED, {**dict.fromkeys(HONEST, absence()), LIAR: early})
+    report = verdict(story)
+    assert "not past prepareBy" in report.lies[0].sentence
+    assert report.legs[ASSET].state is LegState.TOMBSTONED
+
+
+def test_a_fact_that_only_liars_support_is_refused() -> None:
+    """A quorum that says HELD with documents that say otherwise proves nothing, whoever signed the certificate."""
+    story = Story()
+    story.attest(ASSET, Fact.HELD, story.said_by_vault(Held))
+    true, false = story.said_by_bank(BankEvent.HELD), story.said_by_bank(BankEvent.REFUSED)
+    story.attest_each(MONEY, Fact.HELD, {0: true, 1: false, 2: false})
+    story.certify(Outcome.COMMIT)
+    report = verify_receipt(encode_receipt(story.receipt()), GENESIS_BYTES)
+    assert not report.valid
+    assert report.checks[-1].name == "outcome"
+    assert "the documents of only 1 bear it out; 2 are needed. Member 1: the bank's receipt says REFUSED" in str(
+        report.reason
+    )
+
+
+def test_the_signers_address_in_an_event_is_compared() -> None:
+    """An event that pays somebody else than the signed payee proves no delivery."""
+    story = settled()
+    event = story.said_by_vault(Delivered)
+    crooked = replace(event, topics=(*event.topics[:2], word(0xBAD)))
+    assert isinstance(crooked, ChainEventDocument)
+    story.votes = [
+        (member, each) for member, each in story.votes if each.attestation.fact is not Fact.DELIVERED or member != 0
+    ]
+    said = statement(0, story.id, ASSET, Fact.DELIVERED, crooked)
+    story.votes.append((0, said))  # type: ignore[arg-type]  # a member's index
+    story.documents.append(crooked)
+    report = verdict(story)
+    assert f"the signed leg's is {'0x' + BOB.address.hex()}" in report.lies[0].sentence
+    assert report.state is State.COMMITTED
