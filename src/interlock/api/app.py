@@ -177,7 +177,7 @@ class Face:
         return known
 
     def _view(self, settlement: Settlement) -> dict[str, object]:
-        return settlement_view(settlement, self._node.replica.committee, self._node.troubles(settlement.id))
+        return settlement_view(settlement, self._node.replica.committee, self._node.troubles(settlement))
 
 
 def create_app(node: Desk, genesis: bytes) -> Starlette:

@@ -36,6 +36,7 @@ from interlock.core.registry import (
 )
 from interlock.devnet.assets import Account, TreasuryMarket, deploy_market, token_balance
 from interlock.devnet.bank import BankOperator
+from interlock.devnet.chain.anvil import AnvilChain
 from interlock.devnet.chain.process import ChainProcess, EmbeddedChain
 from interlock.devnet.process import ManagedProcess
 from interlock.encoding.canonical import encode
@@ -69,6 +70,33 @@ STAGGER_MS = 1_000
 LOOK_INTERVAL_MS = 250
 
 
+MakeChain = Callable[[Path, dict[str, int]], ChainProcess]
+"""Makes the chain in a folder, with these balances of wei by 0x address."""
+
+
+def embedded_chain(home: Path, balances: dict[str, int]) -> ChainProcess:
+    """Make the embedded chain."""
+    return EmbeddedChain(
+        home,
+        balances=balances,
+        chain_id=CHAIN_ID,
+        block_interval_s=BLOCK_INTERVAL_S,
+        finality_lag_blocks=FINALITY_LAG_BLOCKS,
+    )
+
+
+def anvil_chain(anvil: Path) -> MakeChain:
+    """Give what makes a chain of an anvil's."""
+    return lambda home, balances: AnvilChain(
+        anvil,
+        home,
+        balances=balances,
+        chain_id=CHAIN_ID,
+        block_interval_s=BLOCK_INTERVAL_S,
+        finality_lag_blocks=FINALITY_LAG_BLOCKS,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Roles:
     """The people of the demo: each has one key, which speaks for it on every ledger."""
@@ -96,7 +124,7 @@ class Plan:
 class DevNetwork:
     """One network in one folder; an asynchronous context manager that starts it and reaps every process."""
 
-    def __init__(self, home: Path, plan: Plan, chain: ChainProcess | None = None) -> None:
+    def __init__(self, home: Path, plan: Plan, make_chain: MakeChain) -> None:
         self.home = home
         self.plan = plan
         self.roles = Roles(
@@ -114,21 +142,15 @@ class DevNetwork:
         self.genesis_path.write_bytes(encode(self.genesis))
         funded = [self.roles.issuer, self.roles.seller, *self._gas_keys]
         balances = {hex_of(each.address): 1_000 * ETHER for each in funded}
-        self.chain = chain or EmbeddedChain(
-            home / "chain",
-            balances=balances,
-            chain_id=CHAIN_ID,
-            block_interval_s=BLOCK_INTERVAL_S,
-            finality_lag_blocks=FINALITY_LAG_BLOCKS,
-        )
+        self.chain = make_chain(home / "chain", balances)
         self.bank_home: BankHome = create_bank_home(
             home / "bank", ledger=BANK_NAME, genesis=self.genesis, assets=(MONEY,), host=HOST, port=_free_port()
         )
         self.bank = self._process("bank", "interlock.bankd", "--home", str(home / "bank"))
         self.sequencer = self._process(
             "sequencer",
-            "interlock.ordering.embedded",
-            *("--home", str(home / "log"), "--network-id", hex_of(self.genesis.network_id)),
+            "interlock.node.sequencer",
+            *("--home", str(home / "log"), "--genesis", str(self.genesis_path)),
             *("--host", HOST, "--port", str(_free_port())),
         )
         self.nodes = [

@@ -176,12 +176,13 @@ def _tuple_codec(args: tuple[Any, ...]) -> tuple[_Encode, _Decode]:
 
 
 def _union_codec(args: tuple[Any, ...]) -> tuple[_Encode, _Decode]:
-    """Tell the members apart: null by None, dataclasses by kind (or there is only one), else the one scalar."""
-    records = {getattr(arg, "KIND", None): _codec(cast("Hashable", arg))[1] for arg in args if is_dataclass(arg)}
+    """Tell the members apart: null by None, dataclasses by kind, or without kinds by their fields, else the scalar."""
+    records = [cast("type", arg) for arg in args if is_dataclass(arg)]
     scalars = [_codec(arg) for arg in args if not is_dataclass(arg) and arg is not type(None)]
     optional = type(None) in args
-    if len(scalars) > 1 or (None in records and len(records) > 1):
-        raise TypeError(f"{args!r}: the members of this union cannot be told apart")
+    if len(scalars) > 1:
+        raise TypeError(f"{args!r}: the scalars of this union cannot be told apart")
+    choose = _chooser(records)
 
     def encode_it(value: Any) -> _Json:
         if value is None:
@@ -192,16 +193,38 @@ def _union_codec(args: tuple[Any, ...]) -> tuple[_Encode, _Decode]:
         if document is None and optional:
             return None
         if isinstance(document, dict) and records:
-            named = document.get("kind")
-            decoder = records.get(None) or (records.get(named) if isinstance(named, str) else None)
-            if decoder is None:
-                raise Malformed(f"{path}.kind: {_describe(named)} is none of {sorted(map(str, records))}")
-            return decoder(document, path)
+            return choose(document, path)(document, path)
         if scalars:
             return scalars[0][1](document, path)
         raise Malformed(f"{path}: {_describe(document)} fits no member of the union")
 
     return encode_it, decode_it
+
+
+def _chooser(records: list[type]) -> Callable[[dict[str, _Json], str], _Decode]:
+    """Give what finds the decoder of an object among the dataclasses of a union."""
+    decoders = [_codec(cast("Hashable", record))[1] for record in records]
+    if len(records) < 2:  # noqa: PLR2004 - nothing to choose
+        return lambda _document, _path: decoders[0]
+    kinds = [getattr(record, "KIND", None) for record in records]
+    names = [frozenset(_camel(member.name) for member in fields(record)) for record in records]
+    by_kind = dict(zip(kinds, decoders, strict=True))
+    by_names = dict(zip(names, decoders, strict=True))
+    are_tagged = None not in by_kind
+    if len(by_kind if are_tagged else by_names) != len(records) or (not are_tagged and any(kinds)):
+        raise TypeError(f"{records!r}: the members of this union cannot be told apart")
+
+    def choose(document: dict[str, _Json], path: str) -> _Decode:
+        named = document.get("kind")
+        decoder = by_kind.get(named) if isinstance(named, str) else None
+        decoder = decoder if are_tagged else by_names.get(frozenset(document))
+        if decoder is None and are_tagged:
+            raise Malformed(f"{path}.kind: {_describe(named)} is none of {sorted(map(str, by_kind))}")
+        if decoder is None:
+            raise Malformed(f"{path}: its fields are those of no member of the union")
+        return decoder
+
+    return choose
 
 
 def _enum_codec(kind: type[IntEnum]) -> tuple[_Encode, _Decode]:

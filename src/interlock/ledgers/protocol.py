@@ -88,6 +88,10 @@ class Ledger(Protocol):
         """
         ...
 
+    def waiting(self, settlement: SettlementId, leg: LegIndex) -> str | None:
+        """Say in words for people why nothing goes on with a watched leg; None where it does, or is finished."""
+        ...
+
     async def close(self) -> None:
         """Give back connections; harmless twice."""
         ...

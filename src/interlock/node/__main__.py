@@ -16,7 +16,7 @@ from interlock.keys.sign_once import SignOnceError
 from interlock.keys.signer import KeyFileError
 from interlock.node.config import ConfigInvalid, load_config
 from interlock.node.store import StoreForeign
-from interlock.node.wiring import open_node
+from interlock.node.wiring import Connect, connect_ledger, open_node
 from interlock.service.http import serving
 from interlock.service.process import UNTIL_STDIN_ENDS, log_to_stderr, say_ready, stop_event
 
@@ -27,7 +27,7 @@ EXIT_HALTED = 4
 logger = logging.getLogger("interlock.node")
 
 
-def main() -> int:
+def main(connect: Connect = connect_ledger) -> int:
     """Read the home, run and serve until told to stop."""
     parser = argparse.ArgumentParser(prog="python -m interlock.node", description="Run one node of a committee.")
     parser.add_argument("--home", type=Path, required=True, help="folder of node.json, keys and databases")
@@ -35,7 +35,7 @@ def main() -> int:
     options = parser.parse_args()
     log_to_stderr()
     try:
-        return asyncio.run(run(options.home, until_stdin_ends=options.until_stdin_ends))
+        return asyncio.run(run(options.home, connect, until_stdin_ends=options.until_stdin_ends))
     except (ConfigInvalid, KeyFileError, SignOnceError, StoreForeign) as error:
         logger.error("%s", error)  # noqa: TRY400 - the sentence says it all; a traceback would bury it
         return EXIT_USAGE
@@ -44,11 +44,11 @@ def main() -> int:
         return EXIT_UNAVAILABLE
 
 
-async def run(home: Path, *, until_stdin_ends: bool) -> int:
+async def run(home: Path, connect: Connect, *, until_stdin_ends: bool) -> int:
     """Run the node of a home until told to stop; a node that halts goes on answering questions. Gives the exit code."""
     stop = stop_event(until_stdin_ends=until_stdin_ends)
     config, genesis = load_config(home)
-    async with open_node(home, config, genesis) as node:
+    async with open_node(home, config, genesis, connect) as node:
         app = create_app(node, (home / config.genesis).read_bytes())
         async with serving(app, config.host, config.port) as url:
             running = asyncio.create_task(node.run())

@@ -87,16 +87,21 @@ class NodeConfig:
 def load_config(home: Path) -> tuple[NodeConfig, Genesis]:
     """Read a home's configuration and the genesis document that it names. ConfigInvalid."""
     config = _load(NodeConfig, home / CONFIG_FILE)
-    path = home / config.genesis
-    genesis = _load(Genesis, path)
-    fault = genesis_fault(genesis)
-    if fault is not None:
-        raise ConfigInvalid(f"{path}: {fault}")
+    genesis = load_genesis(home / config.genesis)
     if config.member >= len(genesis.members):
         raise ConfigInvalid(
             f"{home / CONFIG_FILE}: member {config.member}, but the committee has {len(genesis.members)}"
         )
     return config, genesis
+
+
+def load_genesis(path: Path) -> Genesis:
+    """Read a genesis document. ConfigInvalid."""
+    genesis = _load(Genesis, path)
+    fault = genesis_fault(genesis)
+    if fault is not None:
+        raise ConfigInvalid(f"{path}: {fault}")
+    return genesis
 
 
 def _load(kind: type[T], path: Path) -> T:

@@ -15,16 +15,15 @@ from dataclasses import dataclass
 
 from interlock.core.committee import Genesis, MemberIndex
 from interlock.core.entry import PartyEntry
-from interlock.core.instruction import SettlementId
+from interlock.core.instruction import LegIndex, SettlementId, ledger_of, legs_of
 from interlock.core.rejection import Reason, Rejection
 from interlock.core.replica import Replica
 from interlock.core.settlement import Settlement
 from interlock.encoding.canonical import encode
 from interlock.encoding.keccak import keccak256
-from interlock.encoding.values import Bytes32, hex_of
+from interlock.encoding.values import Bytes32, Uint32, hex_of
 from interlock.entries.check import decode_entry, entry_fault
-from interlock.evidence.document import Document, read_document
-from interlock.evidence.receipt import Receipt, make_receipt
+from interlock.evidence.receipt import Receipt, make_receipt, readable
 from interlock.keys.sign_once import SignOnceRecord
 from interlock.keys.signer import Signer
 from interlock.ledgers.protocol import Ledger
@@ -175,15 +174,22 @@ class Node:
         votes = self._parts.store.votes(settlement.id)
         hashes = dict.fromkeys(signed.attestation.evidence for _, signed in votes)
         contents = (self._parts.store.document(each) for each in hashes)
-        documents: list[Document] = [read_document(each) for each in contents if each is not None]
+        documents = readable(each for each in contents if each is not None)
         in_force = [
             each for each in self.replica.configurations if each.configuration.sequence == settlement.registry_sequence
         ]
         return make_receipt(self.replica.network_id, settlement, in_force[0] if in_force else None, votes, documents)
 
-    def troubles(self, id_: SettlementId) -> dict[int, str]:
-        """Give why the newest attempts on a settlement's legs did not work, by leg."""
-        return {leg: why for (each, leg), why in self._performer.troubles.items() if each == id_}
+    def troubles(self, settlement: Settlement) -> dict[int, str]:
+        """Give why the newest attempts on a settlement's legs did not work, or what they wait for, by leg."""
+        found: dict[int, str] = {}
+        for index, terms in enumerate(legs_of(settlement.terms)):
+            ledger = self._parts.ledgers.get(ledger_of(terms) or "")
+            waiting = None if ledger is None else ledger.waiting(settlement.id, LegIndex(Uint32(index)))
+            why = self._performer.troubles.get((settlement.id, index)) or waiting
+            if why:
+                found[index] = why
+        return found
 
     @property
     def alarms(self) -> list[str]:

@@ -3,7 +3,7 @@
 import logging
 import os
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -37,8 +37,12 @@ TOKEN_BYTES_MAX = 4_096
 """A bearer token's file."""
 
 
+Connect = Callable[[Path, NodeConfig, Genesis, VaultConnection | BankConnection], Ledger]
+"""How a node's connection to a ledger is made."""
+
+
 @asynccontextmanager
-async def open_node(home: Path, config: NodeConfig, genesis: Genesis) -> AsyncIterator[Node]:
+async def open_node(home: Path, config: NodeConfig, genesis: Genesis, connect: Connect) -> AsyncIterator[Node]:
     """Make a node from its home; everything it holds is given back on exit.
 
     Raises what its parts raise: KeyFileError, SignOnceError, StoreForeign, ConfigInvalid.
@@ -51,7 +55,7 @@ async def open_node(home: Path, config: NodeConfig, genesis: Genesis) -> AsyncIt
         log_ = await stack.enter_async_context(EmbeddedLog(config.log_host, config.log_port))
         ledgers: dict[str, Ledger] = {}
         for connection in config.ledgers:
-            ledger = _connect(home, config, genesis, connection)
+            ledger = connect(home, config, genesis, connection)
             stack.push_async_callback(ledger.close)
             ledgers[connection.name] = ledger
         yield Node(
@@ -68,7 +72,8 @@ async def open_node(home: Path, config: NodeConfig, genesis: Genesis) -> AsyncIt
         )
 
 
-def _connect(home: Path, config: NodeConfig, genesis: Genesis, to: VaultConnection | BankConnection) -> Ledger:
+def connect_ledger(home: Path, config: NodeConfig, genesis: Genesis, to: VaultConnection | BankConnection) -> Ledger:
+    """Make the connection to one ledger. ConfigInvalid, KeyFileError."""
     if isinstance(to, BankConnection):
         return BankLedger(
             to.name,

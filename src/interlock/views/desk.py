@@ -48,6 +48,6 @@ class Desk(NodeState, Protocol):
         """Give the evidence pack of a certified settlement, or None while there is no certificate."""
         ...
 
-    def troubles(self, id_: SettlementId) -> dict[int, str]:
-        """Give why the newest attempts on a settlement's legs did not work, by leg."""
+    def troubles(self, settlement: Settlement) -> dict[int, str]:
+        """Give why the newest attempts on a settlement's legs did not work, or what they wait for, by leg."""
         ...

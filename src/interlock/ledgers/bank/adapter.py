@@ -9,7 +9,15 @@ Source: specification 6, B4, B5 and B8.
 import asyncio
 from collections.abc import Sequence
 
-from interlock.core.instruction import AccountTerms, OnchainLeg, legs_of, redact, required_signers
+from interlock.core.instruction import (
+    AccountTerms,
+    LegIndex,
+    OnchainLeg,
+    SettlementId,
+    legs_of,
+    redact,
+    required_signers,
+)
 from interlock.encoding.canonical import encode
 from interlock.encoding.values import Bytes32
 from interlock.ledgers.bank.client import ANSWER_WITHIN_S, CONNECTIONS_MAX, BankClient, Place
@@ -82,6 +90,10 @@ class BankLedger:
             if any(isinstance(each, LedgerUnavailable) and not isinstance(each, LedgerNonsense) for each in troubles):
                 break
         return Sighting(tuple(observations), tuple(troubles))
+
+    def waiting(self, settlement: SettlementId, leg: LegIndex) -> str | None:  # noqa: ARG002 - the protocol's shape
+        """Give None: a bank answers at once, it holds or it refuses."""
+        return None
 
     async def close(self) -> None:
         """Close connections; harmless twice."""

@@ -9,11 +9,8 @@ import argparse
 import asyncio
 import contextlib
 import importlib
-import json
 import logging
-import signal
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -22,6 +19,7 @@ from interlock.ordering.embedded.sequencer import BLOCK_INTERVAL_S, IDLE_INTERVA
 from interlock.ordering.embedded.server import FOLLOWER_STALL_S, LogServer
 from interlock.ordering.embedded.store import BlockStore, StoreError, StoreForeign, StoreHeld
 from interlock.ordering.protocol import Check, admit_all
+from interlock.service.process import UNTIL_STDIN_ENDS, log_to_stderr, say_ready, stop_event
 
 FILE_NAME = "log.sqlite3"
 EXIT_USAGE = 2
@@ -31,15 +29,16 @@ _HASH_BYTES = 32
 logger = logging.getLogger("interlock.ordering.embedded")
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run until stopped; give the exit code."""
+def main(argv: list[str] | None = None, *, check: Check | None = None) -> int:
+    """Run until stopped; give the exit code. `check` is the log's door where a program of its own wires it."""
     parser = _parser()
     options = parser.parse_args(argv)
+    options.check = check or options.check
     try:
         pace = Pace(options.block_interval_s, options.idle_interval_s)
     except ValueError as error:
         parser.error(str(error))
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_to_stderr()
     try:
         options.home.mkdir(parents=True, exist_ok=True)
         with BlockStore(options.home / FILE_NAME, options.network_id) as store:
@@ -55,13 +54,7 @@ def main(argv: list[str] | None = None) -> int:
 
 async def _serve(store: BlockStore, pace: Pace, options: argparse.Namespace) -> None:
     """Serve until a signal, or until the sequencer fails, whose error is raised."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    if options.until_stdin_ends:
-        # A thread: a pipe's end can be waited for, but standard input may be anything. It dies with the process.
-        threading.Thread(target=_await_stdin_end, args=(loop, stop), daemon=True).start()
+    stop = stop_event(until_stdin_ends=options.until_stdin_ends)
     sequencer = Sequencer(
         store,
         lambda: int(time.time()),
@@ -72,7 +65,7 @@ async def _serve(store: BlockStore, pace: Pace, options: argparse.Namespace) -> 
     try:
         port = await server.start(options.host, options.port)
         running = asyncio.create_task(sequencer.run())
-        print(json.dumps({"host": options.host, "port": port, "url": f"tcp://{options.host}:{port}"}), flush=True)  # noqa: T201 - the ready line is the contract with whoever started us
+        say_ready({"host": options.host, "port": port, "url": f"tcp://{options.host}:{port}"})
         logger.info("serving on %s:%d from block %d", options.host, port, sequencer.head.height)
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -85,13 +78,6 @@ async def _serve(store: BlockStore, pace: Pace, options: argparse.Namespace) -> 
         sequencer.close()
 
 
-def _await_stdin_end(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    while sys.stdin.buffer.read(1):
-        pass
-    with contextlib.suppress(RuntimeError):  # the loop has ended already
-        loop.call_soon_threadsafe(stop.set)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m interlock.ordering.embedded", description="Run the sequencer.")
     parser.add_argument("--home", type=Path, required=True, help="folder of the log's file; made where missing")
@@ -102,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--idle-interval-s", type=float, default=IDLE_INTERVAL_S, help="most between blocks")
     parser.add_argument("--follower-stall-s", type=float, default=FOLLOWER_STALL_S, help="unread this long: dropped")
     parser.add_argument("--check", type=_check, default=admit_all, metavar="MODULE:FUNCTION", help="the log's door")
-    parser.add_argument("--until-stdin-ends", action="store_true", help="stop when standard input ends")
+    parser.add_argument(UNTIL_STDIN_ENDS, action="store_true", help="stop when standard input ends")
     return parser
 
 
