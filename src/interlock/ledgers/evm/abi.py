@@ -35,8 +35,20 @@ from interlock.ledgers.evm.artifact import Artifact, load_artifact
 
 _COMMITMENT_BYTES = 26
 _SELECTOR_BYTES = 4
-_ERROR_STRING = keccak256(b"Error(string)")[:4]
-_PANIC = keccak256(b"Panic(uint256)")[:4]
+_OTHERS_ERRORS = (
+    "Error(string)",  # Solidity
+    "Panic(uint256)",
+    "ERC20InsufficientBalance(address,uint256,uint256)",  # ERC-6093
+    "ERC20InvalidSender(address)",
+    "ERC20InvalidReceiver(address)",
+    "ERC20InsufficientAllowance(address,uint256,uint256)",
+    "ERC20InvalidApprover(address)",
+    "ERC20InvalidSpender(address)",
+    "EnforcedPause()",  # OpenZeppelin's Pausable
+    "NotPermitted(address)",  # contracts/src/demo/TreasuryToken.sol
+    "TransfersPaused()",
+)
+"""Errors of tokens that are told in words; all others are shown as bytes."""
 
 
 class HoldStatus(IntEnum):
@@ -149,13 +161,8 @@ def decode_exit_check(data: bytes) -> ExitCheck:
 
 
 def decode_revert(data: bytes) -> Revert:
-    """Read revert data as one of the vault's errors or Solidity's two; an unknown one has no name."""
-    known: dict[bytes, tuple[str, tuple[str, ...]]] = {
-        selector: (error.name, error.inputs) for selector, error in _vault().errors.items()
-    }
-    known[_ERROR_STRING] = ("Error", ("string",))
-    known[_PANIC] = ("Panic", ("uint256",))
-    name, types = known.get(data[:_SELECTOR_BYTES], ("", ()))
+    """Read revert data as one of the vault's errors or one that tokens often give; an unknown one has no name."""
+    name, types = _errors().get(data[:_SELECTOR_BYTES], ("", ()))
     try:
         return Revert(name, tuple(decode(types, data[_SELECTOR_BYTES:]))) if name else Revert("", ())
     except DecodingError:
@@ -173,6 +180,16 @@ def describe(data: bytes) -> str:
 @cache
 def _vault() -> Artifact:
     return load_artifact("Vault")
+
+
+@cache
+def _errors() -> dict[bytes, tuple[str, tuple[str, ...]]]:
+    """Give names and types by selector."""
+    known = {selector: (error.name, error.inputs) for selector, error in _vault().errors.items()}
+    for text in _OTHERS_ERRORS:
+        name, _, types = text.removesuffix(")").partition("(")
+        known[keccak256(text.encode())[:_SELECTOR_BYTES]] = (name, tuple(types.split(",")) if types else ())
+    return known
 
 
 def _leg(terms: OnchainLeg) -> tuple[Any, ...]:
