@@ -15,7 +15,7 @@ from typing import ClassVar, assert_never
 from interlock.core import settlement as lifecycle
 from interlock.core.admission import Context, Lane, lanes_of
 from interlock.core.attestation import SignedAttestation
-from interlock.core.committee import Committee, Genesis, MemberIndex, first_committee
+from interlock.core.committee import Committee, Epoch, Genesis, MemberIndex, first_committee
 from interlock.core.decision import Decision
 from interlock.core.entry import (
     Anchor,
@@ -217,7 +217,7 @@ class Replica:
             id_ = signed.attestation.settlement
             known = self.settlements.get(id_)
             if known is None:
-                rejections.append(self._absent(id_))
+                rejections.append(self._stated_of_absent(id_, signed.attestation.epoch))
                 continue
             outcome = lifecycle.attest(known, signed.attestation, entry.member, self.context())
             refused = self._take(id_, outcome, applied)
@@ -232,7 +232,7 @@ class Replica:
             id_ = signed.decision.settlement
             known = self.settlements.get(id_)
             if known is None:
-                rejections.append(self._absent(id_))
+                rejections.append(self._stated_of_absent(id_, signed.decision.epoch))
                 continue
             rejections += self._take(id_, lifecycle.sign_decision(known, signed, entry.member, self.context()), applied)
         return rejections
@@ -269,6 +269,10 @@ class Replica:
         if self._anchors[-1 - back] != entry.anchor.block:
             return Rejection(Reason.OTHER_LOG, detail=f"Block {entry.anchor.height} has another hash here.")
         return None
+
+    def _stated_of_absent(self, id_: SettlementId, epoch: Epoch) -> Rejection:
+        """Refuse a statement about a settlement that is not in memory; its epoch is looked at first, as for others."""
+        return lifecycle.epoch_fault(id_, epoch, self.committee) or self._absent(id_)
 
     def _absent(self, id_: SettlementId) -> Rejection:
         ended = self.ended.get(id_)

@@ -16,7 +16,7 @@ from enum import IntEnum
 
 from interlock.core.admission import Context, passing_fault, unalterable_fault
 from interlock.core.attestation import Attestation, Fact
-from interlock.core.committee import MemberIndex
+from interlock.core.committee import Committee, Epoch, MemberIndex
 from interlock.core.decision import Certificate, Decision, MemberSignature, Outcome, SignedDecision, assemble
 from interlock.core.instruction import (
     Instruction,
@@ -46,9 +46,9 @@ class State(IntEnum):
     ABORTED = 5
     """Decided: every leg returns."""
     SETTLED = 6
-    """Every leg is delivered."""
+    """Certified, and every leg is delivered."""
     UNWOUND = 7
-    """Every leg is closed without delivery."""
+    """Certified, and every leg is closed without delivery."""
 
 
 class Cause(IntEnum):
@@ -111,9 +111,9 @@ def instruct(
 ) -> Outcomes:
     """Bring terms and signatures.
 
-    Rejections in checking order: SIGNER_NOT_REQUIRED (nobody whose consent is needed has signed); for a new id a
-    passing reason, or an unalterable one, which records the id as ABORTED; for a known id NOTHING_NEW; at the match a
-    passing reason.
+    Rejections in checking order: SIGNER_NOT_REQUIRED (nobody whose consent is needed has signed; for a known id only
+    where no terms are new either: the id proves terms, whoever brings them); for a new id a passing reason, or an
+    unalterable one, which records the id as ABORTED; at the match a passing reason; for a known id NOTHING_NEW.
     """
     if known is not None:
         return _add(known, terms, signatures, context)
@@ -133,7 +133,7 @@ def instruct(
 
 
 def sign(known: Settlement, signatures: Iterable[PartySignature], context: Context) -> Outcomes:
-    """Add signatures. Rejections: NOTHING_NEW; at the match a passing reason."""
+    """Add signatures. Rejections in checking order: SIGNER_NOT_REQUIRED, NOTHING_NEW; at the match a passing reason."""
     return _add(known, known.terms, signatures, context)
 
 
@@ -146,23 +146,21 @@ def cancel(
 ) -> Outcomes:
     """Withdraw consent.
 
-    Rejections in checking order: SETTLEMENT_UNKNOWN (and no terms came along), SIGNER_NOT_REQUIRED, ALREADY_DECIDED,
-    NOTHING_NEW.
+    Rejections in checking order: SETTLEMENT_UNKNOWN (and no terms came along), SIGNER_NOT_REQUIRED, NOTHING_NEW,
+    ALREADY_DECIDED.
     """
     # check
-    if known is None and terms is None:
-        return Rejection(Reason.SETTLEMENT_UNKNOWN, id_, "Bring the redacted terms with the cancel.")
-    if known is None and terms is not None:
-        known = _alleged(id_, terms, (), context)
     if known is None:
-        return Rejection(Reason.SETTLEMENT_UNKNOWN, id_)
+        if terms is None:
+            return Rejection(Reason.SETTLEMENT_UNKNOWN, id_, "Bring the redacted terms with the cancel.")
+        known = _alleged(id_, terms, (), context)
     cancels = _merge(known.cancels, signatures, required_signers(known.terms))
     if not cancels:
         return Rejection(Reason.SIGNER_NOT_REQUIRED, id_, "Only those who sign it can cancel it.")
-    if known.state in DECIDED:
-        return Rejection(Reason.ALREADY_DECIDED, id_, f"It is {known.state.name}; the certificate decides.")
     if cancels == known.cancels:
         return Rejection(Reason.NOTHING_NEW, id_)
+    if known.state in DECIDED:
+        return Rejection(Reason.ALREADY_DECIDED, id_, f"It is {known.state.name}; the certificate decides.")
     # change
     return advance(replace(known, cancels=cancels), context)
 
@@ -173,10 +171,9 @@ def attest(known: Settlement, attestation: Attestation, member: MemberIndex, con
     Rejections in checking order: WRONG_EPOCH, LEG_UNKNOWN, FACT_OUT_OF_ORDER, NOTHING_NEW.
     """
     # check
-    if attestation.epoch != context.committee.epoch:
-        return Rejection(
-            Reason.WRONG_EPOCH, known.id, f"Epoch {attestation.epoch}; the log is in {context.committee.epoch}."
-        )
+    fault = epoch_fault(known.id, attestation.epoch, context.committee)
+    if fault is not None:
+        return fault
     if attestation.leg >= len(known.legs):
         return Rejection(Reason.LEG_UNKNOWN, known.id, f"Leg {attestation.leg} of {len(known.legs)}.")
     if not _may_be_attested(attestation.fact, known):
@@ -196,29 +193,31 @@ def attest(known: Settlement, attestation: Attestation, member: MemberIndex, con
 def sign_decision(known: Settlement, signed: SignedDecision, member: MemberIndex, context: Context) -> Outcomes:
     """Take a member's signature of the decision; at a quorum the certificate stands.
 
-    Rejections in checking order: NOT_DECIDED, WRONG_EPOCH, OTHER_OUTCOME, NOTHING_NEW.
+    Rejections in checking order: WRONG_EPOCH, NOT_DECIDED, OTHER_OUTCOME, NOTHING_NEW.
     """
     # check
+    fault = epoch_fault(known.id, signed.decision.epoch, context.committee)
+    if fault is not None:
+        return fault
     if known.decision is None:
         return Rejection(Reason.NOT_DECIDED, known.id)
-    if signed.decision.epoch != context.committee.epoch:
-        return Rejection(
-            Reason.WRONG_EPOCH, known.id, f"Epoch {signed.decision.epoch}; the log is in {context.committee.epoch}."
-        )
     if signed.decision != known.decision:
         return Rejection(Reason.OTHER_OUTCOME, known.id, f"The log decided {known.decision.outcome.name}.")
-    if any(each.member == member for each in known.decision_signatures):
+    by_member = {each.member: each.signature for each in known.decision_signatures}
+    if member in by_member:
         return Rejection(Reason.NOTHING_NEW, known.id)
     # change
-    collected = tuple(
-        sorted(
-            [*known.decision_signatures, MemberSignature(member, signed.signature)],
-            key=lambda each: each.member,
-        )
-    )
-    by_member = {each.member: each.signature for each in collected}
+    by_member[member] = signed.signature
+    collected = tuple(MemberSignature(each, by_member[each]) for each in sorted(by_member))
     certificate = known.certificate or assemble(context.committee, known.decision, by_member)
     return advance(replace(known, decision_signatures=collected, certificate=certificate), context)
+
+
+def epoch_fault(id_: SettlementId, epoch: Epoch, committee: Committee) -> Rejection | None:
+    """Refuse a statement of another epoch (WRONG_EPOCH): statements count within one."""
+    if epoch == committee.epoch:
+        return None
+    return Rejection(Reason.WRONG_EPOCH, id_, f"Epoch {epoch}; the log is in {committee.epoch}.")
 
 
 def advance(settlement: Settlement, context: Context) -> Settlement:
@@ -279,7 +278,8 @@ def _is_ready(settlement: Settlement, context: Context) -> bool:
 
 
 def _is_delivered(settlement: Settlement, _: Context) -> bool:
-    return all(leg.state is LegState.DELIVERED for leg in settlement.legs)
+    is_certified = settlement.certificate is not None
+    return is_certified and all(leg.state is LegState.DELIVERED for leg in settlement.legs)
 
 
 def _is_unwound(settlement: Settlement, context: Context) -> bool:
@@ -332,8 +332,11 @@ def _add(known: Settlement, terms: Terms, signatures: Iterable[PartySignature], 
     """Add what is new to a known settlement; admission is asked again where that would match it."""
     # check
     clearer = terms if isinstance(terms, Instruction) else known.terms
-    signed = _merge(known.signatures, signatures, required_signers(known.terms))
+    brought = _merge((), signatures, required_signers(known.terms))
+    signed = _merge(known.signatures, brought, required_signers(known.terms))
     if signed == known.signatures and clearer == known.terms:
+        if not brought:
+            return Rejection(Reason.SIGNER_NOT_REQUIRED, known.id, "It needs nothing of those who signed this.")
         return Rejection(Reason.NOTHING_NEW, known.id)
     # change
     richer = replace(known, terms=clearer, signatures=signed)
