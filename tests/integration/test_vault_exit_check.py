@@ -205,3 +205,12 @@ def test_a_check_cannot_be_turned_into_a_payment(world: World, deal: Deal) -> No
     assert check(world, hostile) == (False, False, False, "ReentrancyGuardReentrantCall")
     world.transact(world.vault, "exitCheck", hostile.id, 0, hostile.legs[0].terms)
     assert world.status(deal.legs[0]) == HELD
+
+
+def test_a_finished_leg_lends_its_hold_to_no_check(world: World, treasury: Contract, deal: Deal) -> None:
+    """What was delivered does not stand in the vault any more, even if the vault has as much of others."""
+    whole = replace(deal, legs=(replace(deal.legs[0], amount=1_000_000),))
+    world.hold(whole)
+    world.settle(whole, COMMIT)
+    world.transact(treasury, "mint", world.vault.address, 1_000_000, sender=ISSUER.address)
+    assert check(world, whole) == (False, False, False, "ERC20InsufficientBalance")
