@@ -31,7 +31,8 @@ test: $(READY) ## run every test that needs Python alone | make test ARGS="tests
 .PHONY: test-all
 test-all: $(READY) $(SERVERS) $(CONTRACTS) ## run every test, on real servers too, and skip none | make test-all
 	@node contracts/build.mjs --check
-	@INTERLOCK_ANVIL="$$(cat $(SERVERS))" $(BIN)/python -m pytest --no-skips $(ARGS)
+	@INTERLOCK_ANVIL="$$(cat $(SERVERS))"; export INTERLOCK_ANVIL; \
+		PATH="$${INTERLOCK_ANVIL%/*}:$$PATH" $(BIN)/python -m pytest --no-skips $(ARGS)
 
 .PHONY: check
 check: $(READY) ## lint, types, and the walls between the rooms | make check

@@ -10,6 +10,8 @@ import pytest
 from house import SOURCE, needed_by, normal, pins
 from packaging.requirements import Requirement
 
+INSTALLED = {normal(each.metadata["Name"]): each for each in distributions()}
+PACKAGES = packages_distributions()
 PRODUCT = needed_by("interlock") | needed_by("interlock", "devnet")
 
 # Licences that an Apache-2.0 product may depend on, as the metadata of packages spell them, each with its reason.
@@ -55,15 +57,13 @@ def licence_terms(metadata: PackageMetadata) -> list[list[str]]:
 @pytest.mark.parametrize("name", sorted(PRODUCT))
 def test_every_part_of_the_product_is_permissively_licensed(name: str) -> None:
     """Whatever a user installs with the package may be passed on under Apache-2.0: no copyleft, no source-available."""
-    metadata = next(each.metadata for each in distributions() if normal(each.metadata["Name"]) == name)
-    for alternatives in licence_terms(metadata):
+    for alternatives in licence_terms(INSTALLED[name].metadata):
         assert set(alternatives) & PERMISSIVE.keys(), f"{name} demands {alternatives}"
 
 
 def test_everything_installed_is_pinned_and_everything_pinned_is_installed() -> None:
     """constraints.txt is exactly what the tests run with."""
-    installed = {normal(each.metadata["Name"]): each.version for each in distributions()}
-    del installed["interlock"]
+    installed = {name: each.version for name, each in INSTALLED.items() if name != "interlock"}
     pinned = pins()
     assert pinned.keys() >= BUILD_ONLY
     assert installed == {name: pin for name, pin in pinned.items() if name not in BUILD_ONLY}
@@ -76,7 +76,7 @@ def test_every_import_is_declared() -> None:
     for path in sorted(SOURCE.rglob("*.py")):
         allowed = declared[""] | (declared["devnet"] if "devnet" in path.parts else set())
         for module in _imported_packages(path.read_text()):
-            owners = {normal(each) for each in packages_distributions().get(module, [])}
+            owners = {normal(each) for each in PACKAGES.get(module, [])}
             if not owners & allowed:
                 undeclared.append(f"{path.relative_to(SOURCE)}: {module}")
     assert undeclared == []
@@ -85,7 +85,7 @@ def test_every_import_is_declared() -> None:
 def test_every_declared_part_is_used() -> None:
     """A dependency that nothing imports any more is not carried along."""
     used = chain.from_iterable(_imported_packages(path.read_text()) for path in SOURCE.rglob("*.py"))
-    owners = chain.from_iterable(packages_distributions().get(each, []) for each in set(used))
+    owners = chain.from_iterable(PACKAGES.get(each, []) for each in set(used))
     declared = _declared()
     assert (declared[""] | declared["devnet"]) <= {normal(each) for each in owners}
 
@@ -93,8 +93,7 @@ def test_every_declared_part_is_used() -> None:
 def _declared() -> dict[str, set[str]]:
     """Give the direct dependencies: of the package, and of its extra."""
     found: dict[str, set[str]] = {"": set(), "devnet": set()}
-    metadata = next(each for each in distributions() if normal(each.metadata["Name"]) == "interlock")
-    for line in metadata.requires or []:
+    for line in INSTALLED["interlock"].requires or []:
         extra = re.search(r"extra == ['\"](\w+)", line)
         found[extra[1] if extra else ""].add(normal(Requirement(line).name))
     return found
