@@ -18,7 +18,6 @@ from interlock.bankd.app import create_app
 from interlock.bankd.bank import Bank
 from interlock.bankd.config import Home, Tokens, create_home, read_home
 from interlock.bankd.order import HoldRequest
-from interlock.bankd.server import serving
 from interlock.bankd.view import DepositRequest, HoldState, HoldView
 from interlock.core.committee import FIRST_EPOCH, Epoch, Genesis, MemberIndex
 from interlock.core.decision import Certificate, Decision, MemberSignature, Outcome, decision_digest
@@ -49,6 +48,7 @@ from interlock.encoding.values import (
     hex_of,
 )
 from interlock.evidence.bank_receipt import BankReceipt, verify_chain
+from interlock.service.http import serving
 
 BANK = "bank:first-national"
 OTHER_BANK = "bank:second-national"

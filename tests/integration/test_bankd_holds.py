@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bankd_world import (
@@ -41,7 +42,7 @@ from interlock.core.instruction import (
 )
 from interlock.core.limits import LEGS_MAX, NAME_BYTES_MAX
 from interlock.encoding.secp256k1 import ORDER, address_of, sign_digest
-from interlock.encoding.values import Bytes32, MinorUnits, Signature, Uint32, Uint256
+from interlock.encoding.values import Bytes32, MinorUnits, Signature, Uint32, Uint64, Uint256, UnixSeconds
 from interlock.evidence.bank_receipt import BankEvent, read_receipt
 
 
@@ -61,7 +62,7 @@ def refused(world: BankWorld, request: HoldRequest, settlement: SettlementId, le
     return caught.value.code
 
 
-def reason(world: BankWorld, *, nonce: int = 1, **terms: object) -> str:
+def reason(world: BankWorld, *, nonce: int = 1, **terms: Any) -> str:  # noqa: ANN401 - a field may have any type
     """Ask for a hold with some terms changed; give the code of the refusal."""
     view = world.hold(deal(cash_leg(**terms), nonce=nonce))
     assert view.state is BankEvent.REFUSED
@@ -97,7 +98,7 @@ def test_changed_terms_do_not_hash_to_the_path(world: BankWorld) -> None:
     good = request_of(terms)
     for changed in (
         replace(good.instruction, memo_hash=Bytes32(b"\x01" * 32)),
-        replace(good.instruction, prepare_by=PREPARE_BY + 1),
+        replace(good.instruction, prepare_by=UnixSeconds(Uint64(PREPARE_BY + 1))),
         replace(good.instruction, pivot=BANK),
         replace(good.instruction, onchain_legs=()),
         request_of(deal(cash_leg(amount=PRICE - 1))).instruction,
@@ -193,7 +194,7 @@ def test_business_checks_are_refused_for_ever_with_a_signed_reason(world: BankWo
     world.accounts.open_account("euros", (EUR,))
     world.accounts.grant("euros", address_of(BUYER))
     world.accounts.open_account("friend", (USD,))
-    cases = [
+    cases: list[tuple[str, dict[str, Any]]] = [
         ("unknown_asset", {"asset": "GBP/2"}),
         ("amount_out_of_range", {"amount": 0}),
         ("amount_out_of_range", {"amount": 2**63}),

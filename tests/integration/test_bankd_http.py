@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from bankd_world import (
     BUYER,
-    CASH,
     FRIEND,
     NETWORK,
     NOW,
@@ -33,13 +32,13 @@ from bankd_world import (
 from interlock.bankd import app as door
 from interlock.bankd.app import BODY_BYTES_MAX, create_app
 from interlock.bankd.problem import Code
-from interlock.bankd.server import serving
 from interlock.core.decision import Outcome
 from interlock.core.limits import ACCOUNT_AMOUNT_MAX, LEGS_MAX
 from interlock.encoding.canonical import to_json
 from interlock.encoding.secp256k1 import address_of
 from interlock.encoding.values import hex_of
 from interlock.evidence.bank_receipt import verify_chain
+from interlock.service.http import serving
 
 
 @pytest.fixture
@@ -391,4 +390,3 @@ def test_codes_and_statuses_are_stable() -> None:
     assert [code.word for code in Code] == [code.name.lower() for code in Code]
     assert len({code.word for code in Code}) == len(list(Code))
     assert all(400 <= code.status < 600 for code in Code)
-    assert CASH == 1

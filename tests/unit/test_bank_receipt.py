@@ -76,7 +76,8 @@ def chain(*changes: dict[str, Any]) -> list[str]:
     found: list[str] = []
     for number, change in enumerate(changes, start=1):
         previous = receipt_hash(found[-1]) if found else ZERO_BYTES32
-        found.append(KEY.sign(replace(RECEIPT, **({"number": number, "previous": previous} | change))))
+        fields_of: dict[str, Any] = {"number": number, "previous": previous} | change
+        found.append(KEY.sign(replace(RECEIPT, **fields_of)))
     return found
 
 

@@ -7,12 +7,9 @@ Exit codes: 0 done, 2 the home cannot be used, 3 the address or the disk is unav
 import argparse
 import asyncio
 import contextlib
-import json
 import logging
-import signal
 import sqlite3
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -21,8 +18,9 @@ from interlock.bankd.app import create_app
 from interlock.bankd.bank import Bank
 from interlock.bankd.config import ConfigError, Home, read_home
 from interlock.bankd.schema import StoreForeign
-from interlock.bankd.server import serving
 from interlock.bankd.store import Store
+from interlock.service.http import serving
+from interlock.service.process import UNTIL_STDIN_ENDS, log_to_stderr, say_ready, stop_event
 
 EXIT_USAGE = 2
 EXIT_UNAVAILABLE = 3
@@ -34,9 +32,9 @@ def main() -> int:
     """Read the home, open the books and serve until told to stop."""
     parser = argparse.ArgumentParser(prog="python -m interlock.bankd", description="Run a bank's ledger with holds.")
     parser.add_argument("--home", type=Path, required=True, help="folder of bank.json, keys and books")
-    parser.add_argument("--until-stdin-ends", action="store_true", help="stop when standard input ends")
+    parser.add_argument(UNTIL_STDIN_ENDS, action="store_true", help="stop when standard input ends")
     options = parser.parse_args()
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_to_stderr()
     try:
         home = read_home(options.home)
         with contextlib.closing(open_store(home)) as store:
@@ -61,13 +59,7 @@ def open_store(home: Home) -> Store:
 
 
 async def _serve(home: Home, store: Store, *, until_stdin_ends: bool) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    if until_stdin_ends:
-        # A thread: a pipe's end can be waited for, but standard input may be anything. It dies with the process.
-        threading.Thread(target=_await_stdin_end, args=(loop, stop), daemon=True).start()
+    stop = stop_event(until_stdin_ends=until_stdin_ends)
     config = home.config
     bank = Bank(
         store,
@@ -79,17 +71,10 @@ async def _serve(home: Home, store: Store, *, until_stdin_ends: bool) -> None:
     )
     app = create_app(bank, Accounts(store, ledger=config.ledger, assets=config.assets), home.tokens)
     async with serving(app, config.host, config.port) as url:
-        print(json.dumps({"url": url}), flush=True)  # noqa: T201 - the ready line is the contract with whoever started us
+        say_ready({"url": url})
         logger.info("%s serves on %s for network 0x%s", config.ledger, url, home.genesis.network_id.hex())
         await stop.wait()
     logger.info("%s stopped", config.ledger)
-
-
-def _await_stdin_end(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    while sys.stdin.buffer.read(1):
-        pass
-    with contextlib.suppress(RuntimeError):  # the loop has ended already
-        loop.call_soon_threadsafe(stop.set)
 
 
 if __name__ == "__main__":
