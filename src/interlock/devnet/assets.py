@@ -48,12 +48,12 @@ class Account:
     async def call(self, contract: str, to: Address, function: str, *args: object) -> Bytes32:
         """Send a call of a contract's function; give the transaction's hash."""
         signature = load_artifact(contract).functions[function]
-        return await self._send(to, signature.selector + encode(signature.inputs, args))
+        return await self.send(to, signature.selector + encode(signature.inputs, args))
 
     async def deploy(self, contract: str, *args: object) -> Bytes32:
         """Send a contract's creation; give the transaction's hash."""
         artifact = load_artifact(contract)
-        return await self._send(Address(b""), artifact.bytecode + encode(artifact.constructor, args))
+        return await self.send(Address(b""), artifact.bytecode + encode(artifact.constructor, args))
 
     async def mined(self, hashes: Sequence[Bytes32]) -> list[dict[str, str]]:
         """Wait until all are in blocks; give their receipts. DemoTransactionFailed where one reverted or is missing."""
@@ -73,7 +73,8 @@ class Account:
                 return receipt
             await asyncio.sleep(POLL_S)
 
-    async def _send(self, to: Address, data: bytes) -> Bytes32:
+    async def send(self, to: Address, data: bytes) -> Bytes32:
+        """Send a transaction; give its hash."""
         async with self._turn:
             if self._nonce is None:
                 count = await self._rpc.call("eth_getTransactionCount", hex_of(self.address), "pending")

@@ -12,17 +12,21 @@ from interlock.core.instruction import (
     AccountLeg,
     AccountTerms,
     Instruction,
+    LegIndex,
     OnchainLeg,
+    PartySignature,
     SettlementId,
     settlement_id,
 )
 from interlock.core.limits import GENERATION_BITS
+from interlock.devnet.assets import Account
 from interlock.devnet.demo.outcome import Balances, LegEnd, read_balances, read_legs
 from interlock.devnet.demo.timeline import Timeline, dollars, tokens
 from interlock.devnet.network import BANK_NAME, CHAIN_ID, MONEY, DevNetwork
-from interlock.encoding.values import ZERO_BYTES32, Bytes32, MinorUnits, Uint64, Uint256, UnixSeconds, hex_of
+from interlock.encoding.values import ZERO_BYTES32, Bytes32, MinorUnits, Uint32, Uint64, Uint256, UnixSeconds, hex_of
 from interlock.evidence.report import Report
 from interlock.evidence.verify import verify_receipt
+from interlock.ledgers.evm.abi import encode_prepare
 
 PREPARE_WITHIN_S = 120
 """How long the demo's parties give the ledgers to hold; far more than it takes."""
@@ -105,17 +109,33 @@ class Deal:
         self._before: Balances | None = None
         self._began = 0.0
 
-    async def sign(self) -> None:
-        """Let the seller bring the signed terms to one node, and the buyer sign them at another."""
+    async def sign(self, *, seller_locks_first: bool = False) -> None:
+        """Let the seller bring the signed terms to one node, and the buyer sign them at another.
+
+        The nodes ask both ledgers for their holds once all have signed; a seller who wants to can lock the tokens
+        itself before that, by its own call of the vault.
+        """
         network_id, roles = self._network.genesis.network_id, self._network.roles
         self._before = await read_balances(self._network)
         self._timeline.follow(self.id, self._name)
         self._began = time.monotonic()
-        label = f"{self._name}: " if self._name else ""
-        self._timeline.say("seller", f"{label}signs {self.instruction.memo} and brings it to node 0")
-        await self._network.clients[0].instruct(self.instruction, [consent(network_id, self.instruction, roles.seller)])
-        self._timeline.say("buyer", f"{label}signs the same terms and brings the signature to node 1")
+        sellers = consent(network_id, self.instruction, roles.seller)
+        self._say("seller", f"signs {self.instruction.memo} and brings it to node 0")
+        await self._network.clients[0].instruct(self.instruction, [sellers])
+        if seller_locks_first:
+            await self._lock(sellers)
+        self._say("buyer", "signs the same terms and brings the signature to node 1")
         await self._network.clients[1].sign(self.id, [consent(network_id, self.instruction, roles.buyer)])
+
+    async def _lock(self, sellers: PartySignature) -> None:
+        """Let the seller call `prepare` of the vault itself: its own signature is enough then."""
+        self._say("seller", "locks the tokens in the vault itself, without waiting for the buyer")
+        seller = Account(self._network.chain.rpc, CHAIN_ID, self._network.roles.seller)
+        data = encode_prepare(self.instruction, LegIndex(Uint32(0)), [sellers.signature, b""])
+        await seller.mined([await seller.send(self._network.market.vault, data)])
+
+    def _say(self, who: str, text: str) -> None:
+        self._timeline.say(who, f"{self._name}: {text}" if self._name else text)
 
     async def both_held(self) -> None:
         """Wait until holds were seen on both ledgers."""

@@ -36,8 +36,8 @@ class Scenario:
     plan: Plan = field(default_factory=Plan)
 
 
-async def _play_one(scene: Scene, file_name: str, *, units: int = UNITS, cents: int = CENTS) -> list[DealEnd]:
-    deal = Deal(scene.network, scene.timeline, units=units, cents=cents, lane=1)
+async def _play_one(scene: Scene, file_name: str) -> list[DealEnd]:
+    deal = Deal(scene.network, scene.timeline, units=UNITS, cents=CENTS, lane=1)
     await deal.sign()
     return [await deal.end(scene.folder, file_name)]
 
@@ -47,7 +47,9 @@ async def _settles(scene: Scene) -> list[DealEnd]:
 
 
 async def _short_of_funds(scene: Scene) -> list[DealEnd]:
-    return await _play_one(scene, "short-of-funds", cents=TOO_MANY_CENTS)
+    deal = Deal(scene.network, scene.timeline, units=UNITS, cents=TOO_MANY_CENTS, lane=1)
+    await deal.sign(seller_locks_first=True)
+    return [await deal.end(scene.folder, "short-of-funds")]
 
 
 async def _not_permitted(scene: Scene) -> list[DealEnd]:
