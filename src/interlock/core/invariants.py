@@ -6,6 +6,7 @@ replica stops with the tag and the facts, and signs nothing more.
 Source: specification 10.
 """
 
+from interlock.core.attestation import Fact
 from interlock.core.decision import Outcome
 from interlock.core.leg import LegState
 from interlock.core.settlement import DECIDED, Settlement, State
@@ -44,6 +45,6 @@ def check_change(before: Settlement | None, after: Settlement) -> None:
     is_commit = after.decision.outcome is Outcome.COMMIT
     wanted = {State.COMMITTED, State.SETTLED} if is_commit else {State.ABORTED, State.UNWOUND}
     invariant("I3", f"{where}: {after.state.name} after {after.decision.outcome.name}", holds=after.state in wanted)
-    if is_commit and before is not None and before.decision is None:
-        was_held = all(leg.state is LegState.ENTITLED for leg in after.legs)
+    if is_commit and (before is None or before.decision is None):
+        was_held = all(leg.state is LegState.ENTITLED and leg.stands(Fact.HELD) for leg in after.legs)
         invariant("I2", f"{where}: committed with legs {sorted(states)}", holds=was_held)

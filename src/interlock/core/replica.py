@@ -190,7 +190,7 @@ class Replica:
                 fault = self._batch_fault(entry)
                 return [fault] if fault is not None else self._sign_decisions(entry, applied)
             case Configure():
-                return self._configure(entry)
+                return self._configure(entry, applied)
             case _ as never:
                 assert_never(never)
 
@@ -237,7 +237,7 @@ class Replica:
             rejections += self._take(id_, lifecycle.sign_decision(known, signed, entry.member, self.context()), applied)
         return rejections
 
-    def _configure(self, entry: Configure) -> list[Rejection]:
+    def _configure(self, entry: Configure, applied: Applied) -> list[Rejection]:
         configuration = entry.signed.configuration
         if configuration.epoch != self.committee.epoch:
             return [Rejection(Reason.WRONG_EPOCH, detail=f"Epoch {configuration.epoch}, not {self.committee.epoch}.")]
@@ -257,6 +257,8 @@ class Replica:
         if registry_problem is not None:
             return [Rejection(Reason.REGISTRY_INVALID, detail=registry_problem)]
         self.configurations.append(entry.signed)
+        for known in tuple(self.settlements.values()):  # a ledger that was struck off may have been the last one open
+            self._take(known.id, lifecycle.advance(known, self.context()), applied)
         return []
 
     def _batch_fault(self, entry: Attest | SignDecisions) -> Rejection | None:

@@ -393,8 +393,6 @@ def _is_closed(settlement: Settlement, index: int, context: Context) -> bool:
     if leg.state in CLOSED_BY_ABORT:
         return True
     name = ledger_of(legs_of(settlement.terms)[index])
-    if leg.state not in WITHOUT_HOLD:
-        return False
     if name is None:
-        return context.time > settlement.terms.prepare_by
+        return leg.state in WITHOUT_HOLD and context.time > settlement.terms.prepare_by
     return context.registry.ledger(name) is None
