@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 
 from interlock.core.attestation import Fact
 from interlock.core.committee import Genesis
@@ -109,6 +110,12 @@ class Log:
         refused += [(places[index], rejection) for index, rejection in applied.rejections]
         return Ordered(tuple(rejection for _, rejection in sorted(refused, key=lambda each: each[0])), applied)
 
+    def replay(self, block: Block, data: tuple[bytes, ...]) -> None:
+        """Apply a block that another log has checked."""
+        for replica in self.replicas:
+            replica.apply_block(block)
+        self.blocks.append((block, data))
+
     def instruct(self, terms: Instruction, *keys: Key) -> SettlementId:
         """Order an instruction with these keys' signatures, or else with all that it needs; it must be taken."""
         ordered = self.block(instruct(terms, *(keys or (KEYS[each] for each in required_signers(terms)))))
@@ -147,14 +154,24 @@ class Stage(Enum):
 
 def at(stage: Stage, *, replicas: int = 1, terms: Instruction | None = None) -> tuple[Log, SettlementId]:
     """Give a log and the id of its one settlement, which is at this stage."""
-    log = Log(replicas=replicas)
     known = terms or instruction()
+    log = Log(replicas=replicas, registry=None)
+    for block, data in _way_to(stage, known):
+        log.replay(block, data)
+    return log, id_of(known)
+
+
+@cache
+def _way_to(stage: Stage, terms: Instruction) -> tuple[tuple[Block, tuple[bytes, ...]], ...]:
+    """Give the blocks that lead to a stage: signed, decoded and checked once, applied as often as a test asks."""
+    log = Log()
     if stage is Stage.ALLEGED:
-        return log, log.instruct(known, ALICE)
-    id_ = log.instruct(known)
-    for step in _WAY[stage]:
-        assert _STEPS[step](log, id_).reasons == []
-    return log, id_
+        log.instruct(terms, ALICE)
+    else:
+        id_ = log.instruct(terms)
+        for step in _WAY[stage]:
+            assert _STEPS[step](log, id_).reasons == []
+    return tuple(log.blocks)
 
 
 _STEPS: dict[str, Callable[[Log, SettlementId], Ordered]] = {

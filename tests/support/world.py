@@ -66,7 +66,7 @@ class Key:
 
     def sign(self, digest: Bytes32) -> Signature:
         """Sign a digest."""
-        return sign_digest(self.secret, digest)
+        return _signature(self.secret, digest)
 
     def consent(self, digest: Bytes32) -> PartySignature:
         """Sign a digest and say who did."""
@@ -86,6 +86,11 @@ def word(number: int) -> Bytes32:
 def address(number: int) -> Address:
     """Give an address that nobody has a key of."""
     return Address(number.to_bytes(20, "big"))
+
+
+@cache
+def _signature(secret: bytes, digest: Bytes32) -> Signature:
+    return sign_digest(secret, digest)  # deterministic, so the same one is made once
 
 
 @cache
