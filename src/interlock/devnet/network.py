@@ -206,6 +206,14 @@ class DevNetwork:
         await asyncio.gather(*(each.close() for each in self.clients))
         self.clients = [NodeClient(str(each.ready["url"])) for each in self.nodes]
 
+    async def revive_one(self, process: ManagedProcess) -> None:
+        """Start again one process that was killed, on its own home."""
+        await process.start()
+        if process in self.nodes:
+            index = self.nodes.index(process)
+            await self.clients[index].close()
+            self.clients[index] = NodeClient(str(process.ready["url"]))
+
     async def tokens_of(self, holder: Address) -> int:
         """Give a holder's balance of the token, in its smallest unit."""
         return await token_balance(self.chain.rpc, self.market.token, holder)

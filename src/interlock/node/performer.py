@@ -8,6 +8,7 @@ all settlements. So nothing is forgotten and nothing is done that the log has ov
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
 
 from interlock.core.effects import DeliverCertificate, Effect, PrepareLeg, SignDecision, outstanding
 from interlock.core.instruction import LegIndex, SettlementId, ledger_of, legs_of
@@ -25,8 +26,12 @@ RETRY_FIRST_S = 0.2
 """First pause after a ledger was not reached; doubled each time."""
 RETRY_MOST_S = 5.0
 """Longest pause after a ledger was not reached."""
-REFUSED_AGAIN_S = 15.0
-"""Pause after a ledger refused: its state may change until `prepareBy`."""
+REFUSED_FIRST_S = 5.0
+"""First pause after a ledger refused: its state may change until `prepareBy`; doubled each time."""
+REFUSED_MOST_S = 600.0
+"""Longest pause after a ledger refused."""
+DOUBLINGS_MAX = 16
+"""Beyond it every pause has long reached its most."""
 UNDER_WAY_MAX = 64
 """Requests to one ledger at the same time."""
 
@@ -102,21 +107,27 @@ class Performer:
                     await self._voter.sign(effect.settlement, effect.outcome)
                     await asyncio.sleep(AGAIN_S)
             case PrepareLeg() | DeliverCertificate():
-                pause = RETRY_FIRST_S
+                retries, refusals = 0, 0
                 while True:
-                    rest = await self._attempt(effect, pause)
-                    pause = min(2 * pause, RETRY_MOST_S)
-                    await asyncio.sleep(rest)
+                    match await self._attempt(effect):
+                        case _Attempt.ASKED:
+                            await asyncio.sleep(AGAIN_S)
+                        case _Attempt.UNREACHED:
+                            await asyncio.sleep(min(RETRY_FIRST_S * 2**retries, RETRY_MOST_S))
+                            retries = min(retries + 1, DOUBLINGS_MAX)
+                        case _Attempt.REFUSED:
+                            await asyncio.sleep(min(REFUSED_FIRST_S * 2**refusals, REFUSED_MOST_S))
+                            refusals = min(refusals + 1, DOUBLINGS_MAX)
 
-    async def _attempt(self, effect: PrepareLeg | DeliverCertificate, pause: float) -> float:
-        """Ask the ledger once; give how long to wait before asking again."""
+    async def _attempt(self, effect: PrepareLeg | DeliverCertificate) -> "_Attempt":
+        """Ask the ledger once."""
         known = self._replica.settlements.get(effect.settlement)
         name = None if known is None else ledger_of(legs_of(known.terms)[effect.leg])
         ledger = self._ledgers.get(name or "")
         key = (effect.settlement, int(effect.leg))
         if known is None or ledger is None:
             self.troubles[key] = f"This node has no connection to the ledger {name!r}."
-            return REFUSED_AGAIN_S
+            return _Attempt.REFUSED
         ask = ledger.prepare if isinstance(effect, PrepareLeg) else ledger.deliver
         try:
             async with self._turns[ledger.name]:
@@ -124,6 +135,18 @@ class Performer:
         except LedgerError as error:
             self.troubles[key] = str(error)
             log.warning("%s of %s leg %d: %s", type(effect).__name__, hex_of(key[0]), key[1], error)
-            return pause if error.retryable else REFUSED_AGAIN_S
+            return _Attempt.UNREACHED if error.retryable else _Attempt.REFUSED
+        except Exception as error:  # a ledger's answer must never stop a node, whatever our adapter missed
+            log.exception("asking %s failed: a defect of its adapter", ledger.name)
+            self.troubles[key] = f"{ledger.name}: the adapter failed with {type(error).__name__}; see the log"
+            return _Attempt.REFUSED
         self.troubles.pop(key, None)
-        return AGAIN_S
+        return _Attempt.ASKED
+
+
+class _Attempt(Enum):
+    """How one request to a ledger went."""
+
+    ASKED = "asked"
+    UNREACHED = "unreached"
+    REFUSED = "refused"

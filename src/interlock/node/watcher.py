@@ -7,8 +7,8 @@ and facts repeat until the log shows this node's vote. Unknown is not failed: no
 import asyncio
 import logging
 
-from interlock.core.instruction import ledger_of, legs_of
-from interlock.core.leg import CLOSED_BY_ABORT, LegState
+from interlock.core.instruction import ledger_of, legs_of, required_signers
+from interlock.core.leg import CLOSED_BY_ABORT, WITHOUT_HOLD, LegState
 from interlock.core.replica import Replica
 from interlock.core.settlement import Settlement, State
 from interlock.ledgers.protocol import Ledger, Watch
@@ -18,7 +18,9 @@ from interlock.node.voter import Voter
 log = logging.getLogger(__name__)
 
 LOOK_LEGS_MAX = 512
-"""Legs asked for in one look; more are asked for in turns."""
+"""Legs of matched settlements, or with a known hold, asked for in one look; more are asked for in turns."""
+LOOK_OTHERS_MAX = 64
+"""Other legs asked for in one look, in turns: whoever fills the log with refused instructions delays only them."""
 
 _WATCHED = frozenset({State.PREPARING, State.COMMITTED, State.ABORTED})
 _FINISHED = CLOSED_BY_ABORT | {LegState.DELIVERED}
@@ -32,7 +34,8 @@ class Watcher:
         self._ledger = ledger
         self._voter = voter
         self._interval_s = interval_s
-        self._turn = 0
+        self._turns = {True: 0, False: 0}
+        """Where the next look begins, among the first class of legs and among the others."""
         self._wake = asyncio.Event()
         self.troubles: tuple[str, ...] = ()
         """What went wrong in the newest look, in words for people; empty when all went well."""
@@ -57,7 +60,12 @@ class Watcher:
         if not watches:
             self.troubles = ()
             return
-        sighting = await self._ledger.observe(watches)
+        try:
+            sighting = await self._ledger.observe(watches)
+        except Exception as error:  # a ledger's answer must never stop a node, whatever our adapter missed
+            log.exception("looking at %s failed: a defect of its adapter", self._ledger.name)
+            self.troubles = (f"{self._ledger.name}: the adapter failed with {type(error).__name__}; see the log",)
+            return
         for observation in sighting.observations:
             self._voter.observe(observation)
         troubles = tuple(str(each) for each in sighting.troubles)
@@ -66,17 +74,23 @@ class Watcher:
         self.troubles = troubles
 
     def _watches(self) -> list[Watch]:
-        open_legs = [
-            watch_of(settlement, index)
-            for settlement in self._replica.settlements.values()
-            if settlement.state in _WATCHED
-            for index in _legs_here(settlement, self._ledger.name)
-        ]
-        if len(open_legs) <= LOOK_LEGS_MAX:
-            return open_legs
-        start = self._turn % len(open_legs)
-        self._turn = start + LOOK_LEGS_MAX
-        return (open_legs + open_legs)[start : start + LOOK_LEGS_MAX]
+        classes: dict[bool, list[Watch]] = {True: [], False: []}
+        for settlement in self._replica.settlements.values():
+            if settlement.state in _WATCHED:
+                is_matched = len(settlement.signatures) == len(required_signers(settlement.terms))
+                for index in _legs_here(settlement, self._ledger.name):
+                    is_first = is_matched or settlement.legs[index].state not in WITHOUT_HOLD
+                    classes[is_first].append(watch_of(settlement, index))
+        return self._in_turns(classes[True], LOOK_LEGS_MAX, True) + self._in_turns(
+            classes[False], LOOK_OTHERS_MAX, False
+        )
+
+    def _in_turns(self, legs: list[Watch], most: int, is_first: bool) -> list[Watch]:  # noqa: FBT001 - names a class
+        if len(legs) <= most:
+            return legs
+        start = self._turns[is_first] % len(legs)
+        self._turns[is_first] = start + most
+        return (legs + legs)[start : start + most]
 
 
 def _legs_here(settlement: Settlement, name: str) -> list[int]:
