@@ -91,6 +91,19 @@ async def test_what_would_revert_is_not_sent(chain: FakeChain, sender: Sender) -
     assert (caught.value.is_revert, caught.value.data, chain.raw) == (True, b"\1\2\3\4", [])
 
 
+async def test_gas_is_learned_for_a_shape_and_tried_before_it_is_estimated(chain: FakeChain, sender: Sender) -> None:
+    """The second call of a shape is executed once with the gas of the first; where that fails it is estimated."""
+    await sender.send("one", world.VAULT, DATA, shape="epoch")
+    await sender.send("two", world.VAULT, DATA, shape="epoch")
+    assert chain.calls.count("eth_estimateGas") == 1
+    refusal = {"code": 3, "message": "execution reverted"}
+    bend = lambda answers: [{"jsonrpc": "2.0", "id": answers[0]["id"], "error": refusal}]  # noqa: E731 - one of a row
+    chain.faults += [lambda answers: answers, bend]
+    await sender.send("three", world.VAULT, DATA, shape="epoch")
+    assert chain.calls.count("eth_estimateGas") == 2
+    assert nonces(chain) == [0, 1, 2]
+
+
 async def test_a_reverted_transaction_is_sent_anew(chain: FakeChain, sender: Sender) -> None:
     """Mined without success, and still needed: again, from the simulation on."""
     await sender.send("one", world.VAULT, DATA)

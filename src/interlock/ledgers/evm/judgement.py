@@ -26,6 +26,8 @@ from interlock.ledgers.evm.abi import ExitCheck, Hold, HoldStatus, commitment_of
 from interlock.ledgers.evm.wire import Header
 from interlock.ledgers.protocol import LedgerNonsense, Observation, Watch
 
+EXITS_WAIT_MAX = 16
+"""Blocks between two checks of one leg's exits: each rehearses four transfers, and a refusal can wait."""
 REASON_BYTES_MAX = 256
 """Of a token's own revert data in a refusal; the vault keeps no more either."""
 
@@ -55,6 +57,10 @@ class Leg:
     """Whether it must be read at the next look: it is new, something happened, or a search goes on."""
     examined_at: int = -1
     """Number of the final block at which it was read last."""
+    exits_due_at: int = 0
+    """Number of the final block from which `exitCheck` is asked again."""
+    exits_wait: int = 1
+    """Blocks to the check after the next one; doubled with every check."""
     cursor: int | None = None
     """The highest block not yet searched backwards for its events; None where no search goes on."""
     is_searched: bool = False
@@ -87,10 +93,10 @@ class Reading:
     block: Header
     hold: Hold
     exits: ExitCheck | None
-    """None where it was not asked, because it would not count."""
+    """None where it was not asked: a refusal would not count, or it was asked a few blocks ago."""
 
 
-def wants_exit_check(leg: Leg, block: Header) -> bool:
+def is_refusable(leg: Leg, block: Header) -> bool:
     """Tell whether a refusal would count: matched, undecided, in time, not held."""
     return (
         leg.is_matched
@@ -98,6 +104,15 @@ def wants_exit_check(leg: Leg, block: Header) -> bool:
         and block.time <= leg.watch.terms.prepare_by
         and Held not in leg.events
     )
+
+
+def plan_exit_check(leg: Leg, block: Header) -> bool:
+    """Tell whether the exits are to be checked at this block, and put off the next check."""
+    if not is_refusable(leg, block) or block.number < leg.exits_due_at:
+        return False
+    leg.exits_due_at = block.number + leg.exits_wait
+    leg.exits_wait = min(2 * leg.exits_wait, EXITS_WAIT_MAX)
+    return True
 
 
 def missing_event(leg: Leg, hold: Hold) -> type[VaultEvent] | None:
@@ -164,6 +179,8 @@ def _judge_absence(leg: Leg, reading: Reading) -> None:
 def _judge_refusal(leg: Leg, reading: Reading) -> None:
     """Judge an undecided leg without a hold: refused only where the payer could give, and nobody could get."""
     exits = reading.exits
+    if exits is None and is_refusable(leg, reading.block) and leg.note is not None:
+        return
     if exits is None or not exits.is_pulled or (exits.is_delivered and exits.is_returned):
         leg.facts, leg.note = (), _waiting(leg, reading.hold)
         if exits is not None and not exits.is_pulled:

@@ -7,7 +7,6 @@ says that something happened, its events are searched backwards. So nothing need
 """
 
 import asyncio
-import logging
 from collections.abc import Iterable, Sequence
 
 from interlock.core.attestation import Fact
@@ -16,18 +15,18 @@ from interlock.evidence.chain_event import Delivered, Held, VaultEvent, event_fa
 from interlock.evidence.document import ChainEventDocument
 from interlock.ledgers.evm.events import EventReader, LegKey
 from interlock.ledgers.evm.finality import Finality, FinalityViolated
-from interlock.ledgers.evm.judgement import Leg, Reading, judge, missing_event, wants_exit_check
+from interlock.ledgers.evm.judgement import Leg, Reading, judge, missing_event, plan_exit_check
 from interlock.ledgers.evm.rpc import Answer, Rpc
 from interlock.ledgers.evm.vault import Vault
 from interlock.ledgers.evm.wire import Header, at_hash
 from interlock.ledgers.protocol import LedgerError, LedgerNonsense, LedgerUnavailable, Sighting, Watch
 
-_LOG = logging.getLogger(__name__)
-
 SCAN_BLOCKS_MAX = 10_000
 """New final blocks read in one look; after a longer absence every leg is judged from its lane again instead."""
 EXAMINE_MAX = 64
 """Legs read from their lanes in one look; the others follow in turn."""
+LEGS_MAX = 8_192
+"""Legs that are remembered; the others, not asked for longest, are forgotten and found again by search."""
 SEARCH_RANGES_MAX = 16
 """Ranges searched backwards in one look."""
 
@@ -51,23 +50,22 @@ class Observer:
     async def look(self, watches: Sequence[Watch]) -> Sighting:
         """Give every final fact of the watched legs, and what stood in the way of seeing more. Raises nothing.
 
-        Legs that are not watched any more are forgotten. After FinalityViolated there are no facts at all.
+        A caller with many legs may ask for some at a time. After FinalityViolated there are no facts at all.
         """
         async with self._turn:
-            self._track(watches)
+            asked = self._track(watches)
             troubles: list[LedgerError] = []
             try:
                 await self.check()
                 head = await self._finality.advance()
                 if head is not None:
                     await self._scan(head)
-                    troubles += await self._examine(head)
+                    troubles += await self._examine(asked, head)
             except FinalityViolated as error:
-                _LOG.critical("%s", error)
                 return Sighting((), (error,))
             except LedgerError as error:
                 troubles.append(error)
-            facts = (fact for leg in self._legs.values() for fact in leg.facts)
+            facts = (fact for leg in asked for fact in leg.facts)
             return Sighting(tuple(facts), tuple(troubles))
 
     async def check(self) -> None:
@@ -81,21 +79,22 @@ class Observer:
         known = self._legs.get((settlement, leg))
         return None if known is None else known.note
 
-    def _track(self, watches: Sequence[Watch]) -> None:
-        """Keep the order asked; what the log learned about a leg may make it due."""
-        legs: dict[LegKey, Leg] = {}
+    def _track(self, watches: Sequence[Watch]) -> list[Leg]:
+        """Give the watched legs in the order asked; what the log learned about one may make it due."""
+        asked = []
         for watch in watches:
             terms = legs_of(watch.terms)[watch.leg]
             if not isinstance(terms, OnchainLeg) or terms.ledger != self._vault.ledger:
                 raise ValueError(f"leg {watch.leg} is not on {self._vault.ledger}")
-            key = (watch.settlement, watch.leg)
-            leg = self._legs.get(key) or Leg(watch, terms)
-            known = leg.watch
-            leg.watch = watch
-            if known.certificate != watch.certificate or known.signatures != watch.signatures:
+            leg = self._legs.pop((watch.settlement, watch.leg), None) or Leg(watch, terms)
+            if leg.watch.certificate != watch.certificate or leg.watch.signatures != watch.signatures:
                 leg.is_due = True
-            legs[key] = leg
-        self._legs = legs
+            leg.watch = watch
+            self._legs[_key(leg)] = leg
+            asked.append(leg)
+        for key in list(self._legs)[: max(0, len(self._legs) - max(LEGS_MAX, len(asked)))]:
+            del self._legs[key]
+        return asked
 
     async def _scan(self, head: Header) -> None:
         """Read the events of the blocks that became final since the last look."""
@@ -122,9 +121,9 @@ class Observer:
             leg.events[type(event)] = document
             leg.is_due = True
 
-    async def _examine(self, head: Header) -> list[LedgerError]:
+    async def _examine(self, asked: Sequence[Leg], head: Header) -> list[LedgerError]:
         """Read due legs, and some others in turn, from their lanes at this block, and judge them."""
-        legs = self._chosen(head)
+        legs = _chosen(asked, head)
         if not legs:
             return []
         readings = await self._read(legs, head)
@@ -144,19 +143,9 @@ class Observer:
                 troubles.append(error)
         return troubles
 
-    def _chosen(self, head: Header) -> list[Leg]:
-        """Give the legs to be read now: due ones first, and of each kind those that waited longest."""
-        legs = [
-            leg
-            for leg in self._legs.values()
-            if leg.is_due or (not leg.is_finished and leg.examined_at < head.number and _may_change(leg))
-        ]
-        legs.sort(key=lambda leg: (not leg.is_due, leg.examined_at))
-        return legs[:EXAMINE_MAX]
-
     async def _read(self, legs: Sequence[Leg], head: Header) -> dict[LegKey, Reading | LedgerError]:
         block = at_hash(head.hash)
-        asking = [leg for leg in legs if wants_exit_check(leg, head)]
+        asking = [leg for leg in legs if plan_exit_check(leg, head)]
         calls = [self._vault.hold_of(leg.terms, block) for leg in legs]
         calls += [self._vault.exit_check(leg.watch.settlement, leg.watch.leg, leg.terms, block) for leg in asking]
         answers = await self._rpc.batch(calls)
@@ -214,6 +203,17 @@ class Observer:
             leg.is_searched = False
             raise
         leg.is_due = False
+
+
+def _chosen(asked: Sequence[Leg], head: Header) -> list[Leg]:
+    """Give the legs to be read now: due ones first, and of each kind those that waited longest."""
+    legs = [
+        leg
+        for leg in asked
+        if leg.is_due or (not leg.is_finished and leg.examined_at < head.number and _may_change(leg))
+    ]
+    legs.sort(key=lambda leg: (not leg.is_due, leg.examined_at))
+    return legs[:EXAMINE_MAX]
 
 
 def _may_change(leg: Leg) -> bool:

@@ -50,6 +50,8 @@ class _Action:
     leg: LegIndex
     """The leg whose hash says which node goes first."""
     data: bytes
+    shape: str
+    """What calls of about the same gas have in common."""
 
 
 class Stuck(LedgerUnavailable):
@@ -82,7 +84,7 @@ class Submission:
         """
         terms = _leg(watch)
         data = encode_prepare(watch.terms, watch.leg, _signatures(watch))
-        action = _Action(_purpose("prepare", watch), watch.leg, data)
+        action = _Action(_purpose("prepare", watch), watch.leg, data, _shape("prepare", watch))
         async with self._once(action.purpose) as is_first:
             if not is_first or not await self._can_hold(watch, terms):
                 return
@@ -135,10 +137,11 @@ class Submission:
             held = [(index, leg) for index, leg in legs if stands[index] is HoldStatus.HELD]
             # The purpose names the legs: with one that was held meanwhile it is another call.
             purpose = f"settle {hex_of(watch.settlement)} legs {','.join(str(index) for index, _ in held)}"
-            return _Action(purpose, held[0][0], encode_settle(certificate, self.vault.committee, held))
+            shape = f"{_shape('settle', watch)} of {len(held)}"
+            return _Action(purpose, held[0][0], encode_settle(certificate, self.vault.committee, held), shape)
         if mine in {HoldStatus.ENTITLED_PAYEE, HoldStatus.ENTITLED_PAYER}:
             call = encode_leg_call("withdraw", watch.settlement, watch.leg, _leg(watch))
-            return _Action(_purpose("withdraw", watch), watch.leg, call)
+            return _Action(_purpose("withdraw", watch), watch.leg, call, _shape("withdraw", watch))
         is_absent = mine is HoldStatus.EMPTY and certificate.decision.outcome is Outcome.ABORT
         if is_absent and self._time(head) <= watch.terms.prepare_by:
             return self._tombstone(watch, certificate)
@@ -166,11 +169,11 @@ class Submission:
         if signature is None:
             return None
         call = encode_tombstone(watch.terms, watch.leg, signature, certificate, self.vault.committee)
-        return _Action(_purpose("tombstone", watch), watch.leg, call)
+        return _Action(_purpose("tombstone", watch), watch.leg, call, _shape("tombstone", watch))
 
     async def _send(self, action: _Action, watch: Watch) -> None:
         try:
-            await self.sender.send(action.purpose, self.vault.address, action.data)
+            await self.sender.send(action.purpose, self.vault.address, action.data, shape=action.shape)
         except RpcRefused as error:
             if not error.is_revert:
                 raise
@@ -213,6 +216,11 @@ class Submission:
 
 def _purpose(verb: str, watch: Watch) -> str:
     return f"{verb} {hex_of(watch.settlement)} leg {watch.leg}"
+
+
+def _shape(verb: str, watch: Watch) -> str:
+    """Say what decides about the gas: the token, and how many legs are hashed."""
+    return f"{verb} {hex_of(_leg(watch).token)} in {len(legs_of(watch.terms))}"
 
 
 def _leg(watch: Watch) -> OnchainLeg:
