@@ -289,6 +289,21 @@ async def test_an_answer_without_the_banks_own_form_is_nonsense(liar: Liar, stat
     assert liar.requests == 1
 
 
+async def test_a_redirection_is_not_followed(liar: Liar) -> None:
+    """A bank that sends the node elsewhere gets no second request, and no credential goes there."""
+    asked: list[str] = []
+
+    async def elsewhere(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        if request.path != "/elsewhere":
+            return web.Response(status=307, headers={"Location": "/elsewhere"})
+        return web.json_response(answer([KEY.sign(HELD)], BankEvent.HELD))
+
+    liar.handler = elsewhere
+    await liar.nonsense("307")
+    assert "/elsewhere" not in asked
+
+
 async def test_a_404_counts_as_nothing_known_only_in_the_banks_own_words(liar: Liar) -> None:
     """`unknown_hold` is no fact; any other problem of the same status is a refusal, any other form nonsense."""
     problem = {"type": "about:blank", "status": 404, "code": "unknown_hold", "detail": "nothing"}
