@@ -8,6 +8,7 @@ from interlock.core.instruction import (
     hash_account_terms,
     ledger_of,
     legs_of,
+    parse_vault_name,
     redact,
     required_signers,
     signer_of,
@@ -43,6 +44,38 @@ def test_a_vault_has_one_name() -> None:
     """The name is the chain's id and the address in lower-case hexadecimal."""
     assert vault_name(1, Address(b"\xab" * 20)) == "eip155:1:0x" + "ab" * 20
     assert onchain_leg().ledger == VAULT_NAME
+
+
+@pytest.mark.parametrize("chain_id", [0, 1, 31_337, 2**256 - 1])
+def test_a_vaults_name_says_where_it_is(chain_id: int) -> None:
+    """Chain and address come back from the name."""
+    vault = Address(b"\xab" * 20)
+    assert parse_vault_name(vault_name(chain_id, vault)) == (chain_id, vault)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        BANK,
+        "eip155:1",
+        "eip155::0x" + "ab" * 20,
+        "eip155:01:0x" + "ab" * 20,
+        "eip155:-1:0x" + "ab" * 20,
+        "eip155:" + "1" * 79 + ":0x" + "ab" * 20,
+        "eip155:1:" + "ab" * 20,
+        "eip155:1:0x" + "AB" * 20,
+        "eip155:1:0x" + "ab" * 19,
+        "eip155:1:0x" + "ab" * 21,
+        "eip155:1:0x" + "ab" * 20 + "\n",
+        " eip155:1:0x" + "ab" * 20,
+        "EIP155:1:0x" + "ab" * 20,
+    ],
+)
+def test_another_text_is_no_vaults_name(name: str) -> None:
+    """One vault has one name, so nothing else is read as one."""
+    with pytest.raises(ValueError, match="no vault's name"):
+        parse_vault_name(name)
 
 
 @pytest.mark.parametrize(

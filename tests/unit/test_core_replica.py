@@ -272,3 +272,12 @@ def test_the_configuration_of_the_first_sight_is_kept() -> None:
     log.block(configure(REGISTRY, 2), sign(id_, BOB))
     assert log[id_].registry_sequence == 1
     assert log[log.instruct(instruction(0, 1, salt=2))].registry_sequence == 2
+
+
+@pytest.mark.parametrize("stage", [Stage.SETTLED, Stage.UNWOUND])
+def test_the_deadline_of_what_ended_passes_unnoticed(stage: Stage) -> None:
+    """Time that runs out for an archived settlement touches nothing."""
+    log, id_ = at(stage)
+    ended = log.replica.ended[id_]
+    assert log.block(time=LATE).applied.changes == []
+    assert log.replica.ended == {id_: ended}

@@ -288,10 +288,39 @@ class HasPair:
 
 
 @dataclass(frozen=True, slots=True)
-class HasTwoNameless:
+class Twin:
+    """Its fields are called as Inner's."""
+
+    name: Uint32
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HasTwins:
     """Nothing tells its members apart."""
 
-    value: Inner | HasFloat
+    value: Inner | Twin
+
+
+@dataclass(frozen=True, slots=True)
+class HasSomeKinds:
+    """One member has a kind, another has none."""
+
+    value: Cat | Inner
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """It has other fields than Inner."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class HasUnlike:
+    """Its members have no kind and are told apart by their fields."""
+
+    value: Inner | Other | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +340,7 @@ class HasAlias:
     value: Nested
 
 
-@pytest.mark.parametrize("kind", [HasFloat, HasPair, HasTwoNameless, HasTwoScalars])
+@pytest.mark.parametrize("kind", [HasFloat, HasPair, HasTwins, HasSomeKinds, HasTwoScalars])
 def test_a_type_without_one_form_is_refused_at_once(kind: type) -> None:
     """A float, a pair or a union that cannot be told apart is the programmer's mistake, found at first use."""
     with pytest.raises(TypeError):
@@ -321,3 +350,16 @@ def test_a_type_without_one_form_is_refused_at_once(kind: type) -> None:
 def test_an_alias_of_an_alias_has_the_innermost_form() -> None:
     """A NewType of a NewType is written as what it is made of."""
     assert encode(HasAlias(Nested(MinorUnits(Uint256(5))))) == b'{"value":"5"}'
+
+
+@pytest.mark.parametrize("value", [HasUnlike(Inner("x", is_on=True)), HasUnlike(Other("x")), HasUnlike(None)])
+def test_members_without_a_kind_are_told_apart_by_their_fields(value: HasUnlike) -> None:
+    """Where no member has a kind, exactly its fields find the one that is meant."""
+    assert decode_canonical(HasUnlike, encode(value)) == value
+
+
+@pytest.mark.parametrize("inner", [{}, {"isOn": True}, {"name": "x", "extra": 1}, {"kind": "other", "name": "x"}])
+def test_fields_of_no_member_are_refused(inner: dict[str, object]) -> None:
+    """A document whose fields are nobody's is none of them."""
+    with pytest.raises(Malformed, match=r"\$\.value: its fields are those of no member"):
+        decode(HasUnlike, json.dumps({"value": inner}))

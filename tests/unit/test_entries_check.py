@@ -11,9 +11,10 @@ from interlock.core.entry import Anchor, Attest, Cancel, Configure, Entry, Instr
 from interlock.core.instruction import PartySignature, redact
 from interlock.core.limits import BATCH_ITEMS_MAX, EVIDENCE_BYTES_MAX, LEGS_MAX
 from interlock.core.rejection import Reason
+from interlock.encoding.canonical import encode
 from interlock.encoding.secp256k1 import ORDER
 from interlock.encoding.values import ZERO_ADDRESS, Height, Signature, Uint32, Uint64
-from interlock.entries.check import entry_fault
+from interlock.entries.check import door, entry_fault
 from support.world import (
     ALICE,
     BOB,
@@ -239,3 +240,17 @@ def test_the_rejection_says_whose_signature_was_wanted() -> None:
     nobody = entry_fault(FORGED["sign, zeros"], NETWORK, COMMITTEE)
     assert nobody is not None
     assert nobody.detail.startswith("It recovers to nobody")
+
+
+@pytest.mark.parametrize("entry", GOOD.values(), ids=GOOD.keys())
+def test_the_door_lets_a_good_entry_in(entry: Entry) -> None:
+    """What may be ordered is met with silence."""
+    assert door(NETWORK, COMMITTEE)(encode(entry)) is None
+
+
+@pytest.mark.parametrize("entry", FORGED.values(), ids=FORGED.keys())
+def test_the_door_says_why_not(entry: Entry) -> None:
+    """A forged entry, or bytes that are none, are refused with a sentence that begins with the reason's name."""
+    check = door(NETWORK, COMMITTEE)
+    assert str(check(encode(entry))).startswith("SIGNATURE_INVALID: ")
+    assert str(check(encode(entry)[:-1])).startswith("MALFORMED: ")
