@@ -9,6 +9,9 @@ READY := .venv/.ready
 SERVERS := .tools/.ready
 CONTRACTS := contracts/node_modules/.ready
 
+# A worker for each core, a file of tests at a time. ARGS="-n 0" runs all in one process, as a debugger wants it.
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadscope
+
 # Passed on to the program behind a door, as the examples of `make help` show.
 ARGS ?=
 SCENARIO ?=
@@ -26,13 +29,13 @@ demo: $(READY) ## settle, and see what happens when something fails | make demo 
 
 .PHONY: test
 test: $(READY) ## run every test that needs Python alone | make test ARGS="tests/unit -k quorum"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 .PHONY: test-all
 test-all: $(READY) $(SERVERS) $(CONTRACTS) ## run every test, on real servers too, and skip none | make test-all
 	@node contracts/build.mjs --check
 	@INTERLOCK_ANVIL="$$(cat $(SERVERS))"; export INTERLOCK_ANVIL; \
-		PATH="$${INTERLOCK_ANVIL%/*}:$$PATH" $(BIN)/python -m pytest --no-skips $(ARGS)
+		PATH="$${INTERLOCK_ANVIL%/*}:$$PATH" $(PYTEST) --no-skips $(ARGS)
 
 .PHONY: check
 check: $(READY) ## lint, types, and the walls between the rooms | make check
