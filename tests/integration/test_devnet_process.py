@@ -8,7 +8,8 @@ import pytest
 
 from interlock.devnet.process import ManagedProcess, ProcessFailedError
 
-READY = "import sys,json; print(json.dumps({'url':'x'}), flush=True); print('more', flush=True); sys.stdin.read()"
+# One write, so that whoever has seen the first line can count on the second.
+READY = "import sys,json; print(json.dumps({'url':'x'}) + '\\nmore', flush=True); sys.stdin.read()"
 
 
 def child(tmp_path: Path, code: str) -> ManagedProcess:
