@@ -151,7 +151,7 @@ async def test_a_log_begun_anew_is_noticed(process: ManagedProcess, tmp_path: Pa
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_nothing_acknowledged_is_lost_to_sigkill(process: ManagedProcess, seed: int) -> None:
     """Killed at random moments, it has every acknowledged entry once, and never another block than a reader saw."""
-    chance = random.Random(seed)  # noqa: S311 - a seed reproduces the run
+    chance = random.Random(seed)
     port = process.ready["port"]
     process.argv = [*process.argv, "--port", str(port)]
     acknowledged: list[bytes] = []
@@ -202,7 +202,7 @@ async def test_a_failing_disk_stops_it_without_an_acknowledgement(tmp_path: Path
     await process.start()
     acknowledged = []
     async with client_of(process) as log:
-        with pytest.raises(LogUnavailable) as caught:  # noqa: PT012 - how many fit is the file's own
+        with pytest.raises(LogUnavailable) as caught:
             for number in range(100):
                 entry = b"%d" % number + bytes(20_000)
                 await log.submit(entry)
