@@ -124,6 +124,9 @@ def test_a_batch_that_was_made_on_another_history_is_refused(kind: int, monkeypa
         hashes[log.replica.height] = log.replica.block_hash
         assert log.block(batches(id_, anchor)[kind]).reasons == [Reason.OTHER_LOG]
         assert log.replica.snapshot().settlements == before
+    just_too_old = log.blocks[-5][0]
+    entry = batches(id_, Anchor(just_too_old.height, just_too_old.hash))[kind]
+    assert log.block(entry).reasons == [Reason.OTHER_LOG]
     oldest = log.blocks[-4][0]
     entry = batches(id_, Anchor(oldest.height, oldest.hash))[kind]
     assert log.block(entry).reasons == ([] if kind == 0 else [Reason.NOT_DECIDED])
