@@ -118,10 +118,12 @@ def test_a_missing_balance_or_approval_is_told(world: World, treasury: Contract,
 
 
 def test_anothers_hold_is_not_this_one(world: World, deal: Deal) -> None:
-    """The vault's balance of other holds does not make an exit succeed: without its hold, the pull is rehearsed."""
-    world.hold(deal)
-    other = replace(deal, memo="other", legs=(replace(deal.legs[0], payer=CAROL.address),))
-    assert check(world, other)[0] is False
+    """What the vault holds for another leg, even in the same lane, makes no exit succeed: the pull is rehearsed."""
+    whole = replace(deal, legs=(replace(deal.legs[0], amount=1_000_000),))
+    world.hold(whole)
+    assert check(world, replace(whole, memo="other")) == (False, False, False, "ERC20InsufficientBalance")
+    carols = replace(deal, legs=(replace(deal.legs[0], payer=CAROL.address),))
+    assert check(world, carols)[0] is False
 
 
 def test_an_entitled_leg_is_rehearsed_as_it_stands(world: World, registry: Contract, deal: Deal) -> None:

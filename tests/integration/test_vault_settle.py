@@ -22,7 +22,7 @@ from vault_deals import (
 )
 from vault_world import GAS, Contract, Reverted, World, fund, new_world, reverts
 
-BURN_GAS, CALL = 5, 7
+BURN_GAS, CALL, HUNGRY = 5, 7, 10
 
 
 @pytest.fixture
@@ -233,6 +233,23 @@ def test_a_token_that_eats_all_its_gas_stops_no_other(world: World) -> None:
     assert receipt.names == ["Entitled", "Entitled", "Stuck", "Transfer", "Delivered"]
     assert receipt.events[2].values["reason"] == b""
     assert 500_000 < receipt.gas_used < 700_000
+
+
+def test_a_push_has_its_whole_allowance_or_is_not_tried(world: World) -> None:
+    """At the least gas that a caller can get away with, a token that needs almost all of its allowance still has it."""
+    token = hostile(world)
+    deal = Deal((Leg(world.vault.address, token.address),))
+    world.hold(deal)
+    world.transact(token, "play", HUNGRY, token.address, b"")
+    proof = certificate(deal.id, COMMIT)
+    for gas in range(540_000, 580_000, 1_000):
+        try:
+            receipt = world.transact(world.vault, "settle", deal.id, COMMIT, proof, deal.calls(), gas=gas)
+        except Reverted:
+            continue
+        assert receipt.names == ["Entitled", "Transfer", "Delivered"]
+        break
+    assert world.status(deal.legs[0]) == DELIVERED
 
 
 def test_no_caller_can_make_a_push_fail_by_giving_too_little_gas(world: World, deal: Deal) -> None:

@@ -17,7 +17,8 @@ contract HostileToken is PlainToken {
         BOMB, // fails with 100,000 bytes of reason
         CALL, // calls `target` with `payload`, and fails as it fails
         TRY, // the same, and goes on when it fails
-        NONSENSE // moves, and answers 2
+        NONSENSE, // moves, and answers 3
+        HUNGRY // fails when it is given less than 498,000 gas
     }
 
     /// @notice What the next transfer does.
@@ -38,15 +39,18 @@ contract HostileToken is PlainToken {
 
     /// @notice Move an amount of the caller's, or misbehave.
     function transfer(address to, uint256 amount) public override returns (bool) {
-        return _play(msg.sender, to, amount);
+        uint256 gas_ = gasleft();
+        return _play(gas_, msg.sender, to, amount);
     }
 
     /// @notice Move an amount of anyone's, or misbehave.
     function transferFrom(address from, address to, uint256 amount) public override returns (bool) {
-        return _play(from, to, amount);
+        uint256 gas_ = gasleft();
+        return _play(gas_, from, to, amount);
     }
 
-    function _play(address from, address to, uint256 amount) private returns (bool) {
+    function _play(uint256 gas_, address from, address to, uint256 amount) private returns (bool) {
+        if (prank == Prank.HUNGRY && gas_ < 498_000) revert();
         if (prank == Prank.FALSE) return false;
         if (prank == Prank.LIE) return true;
         if (prank == Prank.BURN_GAS) while (true) ++entered;
@@ -70,7 +74,7 @@ contract HostileToken is PlainToken {
         if (prank == Prank.BONUS) _mint(to, 1);
         if (prank == Prank.NONSENSE) {
             assembly {
-                mstore(0, 2)
+                mstore(0, 3)
                 return(0, 0x20)
             }
         }
