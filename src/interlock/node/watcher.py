@@ -5,6 +5,7 @@ and facts repeat until the log shows this node's vote. Unknown is not failed: no
 """
 
 import asyncio
+import contextlib
 import logging
 
 from interlock.core.instruction import ledger_of, legs_of, required_signers
@@ -48,10 +49,10 @@ class Watcher:
         """Look, vote, wait, for ever."""
         while True:
             await self.look()
-            try:
-                await asyncio.wait_for(self._wake.wait(), self._interval_s)
-            except TimeoutError:
-                continue
+            # Not `wait_for`: before Python 3.12 it loses a cancellation that comes together with a nudge.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._interval_s):
+                    await self._wake.wait()
             self._wake.clear()
 
     async def look(self) -> None:

@@ -1,0 +1,63 @@
+"""The watcher looks level-triggered, votes for nothing that it does not know, and ends when it is told to."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from interlock.core.attestation import Fact
+from interlock.core.replica import Replica
+from interlock.core.settlement import State
+from interlock.ledgers.protocol import Observation
+from interlock.node.voter import Voter
+from interlock.node.watcher import Watcher
+from support.bell import Bell
+from support.nodes import Nodes, hurry
+from support.puppet_ledger import Book, Connection
+from support.world import BANK, GENESIS
+
+
+class Deaf(Voter):
+    """A voter that takes everything and does nothing."""
+
+    def __init__(self) -> None:
+        """Need nothing."""
+
+    def observe(self, observation: Observation) -> None:
+        """Forget it."""
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_watcher_that_is_nudged_and_cancelled_at_once_ends(steps: int) -> None:
+    """A cancellation is never lost, however close it comes to a nudge: a node that cannot stop goes on performing."""
+    ledger = Connection(Book(BANK, Bell()), 0)
+    watcher = Watcher(replica=Replica(GENESIS), ledger=ledger, voter=Deaf(), interval_s=3_600)
+    running = asyncio.create_task(watcher.run())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    watcher.nudge()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    running.cancel()
+    done, _ = await asyncio.wait([running], timeout=1)
+    if not done:
+        running.cancel()
+    assert done
+
+
+async def test_a_ledger_that_sees_nothing_is_asked_again_until_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No observation is no vote: a blind connection holds up its own node only, and sees everything afterwards."""
+    hurry(monkeypatch)
+    async with Nodes(tmp_path) as nodes:
+        nodes.sit_all()
+        nodes.seats[3].connections[BANK].is_blind = True
+        nodes.vault.ignores = True
+        id_ = await nodes.bring()
+        await nodes.until(lambda: nodes.settlement(3, id_).legs[1].stands(Fact.HELD))
+        assert nodes.settlement(3, id_).legs[1].tally(Fact.HELD).members == 0b0111
+        nodes.seats[3].connections[BANK].is_blind = False
+        await nodes.until(lambda: nodes.settlement(3, id_).legs[1].tally(Fact.HELD).members == 0b1111)
+        nodes.vault.hold_ignored()
+        await nodes.reach(id_, State.SETTLED)
