@@ -186,6 +186,16 @@ def test_at_prepare_by_itself_it_can_still_commit() -> None:
     assert (log[id_].state, log[id_].decided_at) == (State.COMMITTED, PREPARE_BY)
 
 
+def test_time_aborts_without_any_entry_second_by_second() -> None:
+    """Idle blocks alone reach the deadline, however closely they follow each other."""
+    log, id_ = at(Stage.ONE_HELD)
+    for time in range(PREPARE_BY - 2, PREPARE_BY + 1):
+        log.block(time=time)
+        assert log[id_].state is State.PREPARING
+    log.block(time=LATE)
+    assert (log[id_].state, log[id_].decided_at) == (State.ABORTED, LATE)
+
+
 def test_no_commit_before_settle_from_and_then_by_time_alone() -> None:
     """With every leg held the settlement waits for settleFrom, and needs no further entry."""
     log = Log()
