@@ -3,6 +3,8 @@
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import fields
+from typing import get_args
 
 from house import DOCS, SOURCE
 from starlette.routing import Route
@@ -17,7 +19,11 @@ from interlock.core.rejection import Reason
 from interlock.core.settlement import RULES
 from interlock.encoding import schema
 from interlock.evidence.bank_receipt import BankEvent
+from interlock.evidence.document import Document
+from interlock.evidence.receipt import Receipt, encode_receipt
+from interlock.evidence.verify import verify_receipt
 from interlock.ledgers.evm.abi import HoldStatus
+from support.evidence import GENESIS_BYTES, settled
 
 REFERENCE = DOCS / "reference"
 NOTHING = (None, None, None)
@@ -85,8 +91,19 @@ def test_every_problem_of_the_bank_is_told_in_order_of_precedence() -> None:
 
 def test_every_route_is_told() -> None:
     """Each HTTP face's page has the methods and routes that its code serves, and no other."""
-    assert told_routes("bank-api.md") == served_routes(Door(*NOTHING).routes())  # type: ignore[arg-type]
-    assert told_routes("node-api.md") == served_routes(Face(None, b"").routes())  # type: ignore[arg-type]
+    assert told_routes("bank-api.md") == served_routes(Door(*NOTHING).routes())
+    assert told_routes("node-api.md") == served_routes(Face(None, b"").routes())
+
+
+def test_the_receipt_is_told_with_every_check_of_a_verifier() -> None:
+    """receipt.md has the members of a receipt, the kinds of evidence, and all checks in the order in which they run."""
+    table = [row[0] for row in rows("receipt.md")]
+    report = verify_receipt(encode_receipt(settled().receipt()), GENESIS_BYTES)
+    checks = [check.name for check in report.checks]
+    assert table[-len(checks) :] == checks
+    members = [name.strip("` ") for cell in table for name in cell.split(",")]
+    assert {field.name for field in fields(Receipt)} <= set(members)
+    assert {kind.KIND for kind in get_args(Document)} <= set(table)
 
 
 def test_everything_the_vault_offers_is_told() -> None:
