@@ -117,6 +117,7 @@ class Connection:
     open: asyncio.Event = field(default_factory=asyncio.Event)
     """Requests wait until this is set."""
     closed: int = 0
+    looks: int = 0
 
     def __post_init__(self) -> None:
         """Let requests through."""
@@ -141,6 +142,8 @@ class Connection:
 
     async def observe(self, watches: Sequence[Watch]) -> Sighting:
         """Look."""
+        self.looks += 1
+        self.book.bell.ring()
         if self.is_down:
             return Sighting(troubles=(LedgerUnavailable("not reached", self.name),))
         if self.talks_nonsense:

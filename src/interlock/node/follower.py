@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from interlock.core.committee import MemberIndex
 from interlock.core.entry import Attest, Block, Entry, SignDecisions
-from interlock.core.rejection import Rejection
+from interlock.core.rejection import Reason, Rejection
 from interlock.core.replica import Applied, Replica
 from interlock.encoding.keccak import keccak256
 from interlock.encoding.values import Bytes32, Height, Uint64, UnixSeconds, hex_of
@@ -54,6 +54,8 @@ class Change:
 
     applied: Applied
     fates: tuple[Fate, ...]
+    is_own_batch_of_other_log: bool
+    """A batch of this node was refused, because it was made on another history or too long ago."""
 
 
 class Follower:
@@ -133,7 +135,8 @@ class Follower:
         for index, rejection in applied.rejections:
             refused.setdefault(places[index], []).append(rejection)
         fates = tuple(Fate(keccak256(data), tuple(refused.get(place, ()))) for place, data in enumerate(raw.entries))
-        return self._record_of(raw, entries, applied), Change(applied, fates)
+        change = Change(applied, fates, self._is_own_batch_of_other_log(entries, applied))
+        return self._record_of(raw, entries, applied), change
 
     def _read(self, data: bytes) -> Entry | Rejection:
         entry = decode_entry(data)
@@ -157,6 +160,11 @@ class Follower:
             history=self._chronicler.tell(raw.height, raw.time, applied.changes),
             ended=applied.ended,
         )
+
+    def _is_own_batch_of_other_log(self, entries: tuple[Entry, ...], applied: Applied) -> bool:
+        """Look at this node's own batches only: others must not be able to make it repeat itself."""
+        refused = [entries[index] for index, rejection in applied.rejections if rejection.reason is Reason.OTHER_LOG]
+        return any(isinstance(each, Attest | SignDecisions) and each.member == self._member for each in refused)
 
     def _require_same(self, raw: LogBlock, signed_under: Bytes32) -> None:
         if raw.hash != signed_under:

@@ -203,7 +203,7 @@ class Node:
             for waiter in self._waiting.get(fate.digest, ()):
                 if not waiter.done():
                     waiter.set_result(fate)
-        if any(rejection.reason is Reason.OTHER_LOG for fate in change.fates for rejection in fate.rejections):
+        if change.is_own_batch_of_other_log:
             self._voter.repeat()
         for ended in change.applied.ended:
             self._voter.forget(ended.id)
@@ -220,3 +220,6 @@ class Node:
     def _halt(self, error: Exception) -> None:
         self.halted = f"{type(error).__name__}: {error}"
         log.critical("halted: %s", self.halted, exc_info=error)
+        for waiter in [each for waiters in self._waiting.values() for each in waiters]:
+            if not waiter.done():
+                waiter.set_exception(NodeHalted(f"This node halted: {self.halted}"))

@@ -9,7 +9,7 @@ A decision is signed only after the sign-once record has it on disk (specificati
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from interlock.core.attestation import Attestation, Fact, SignedAttestation, attestation_digest
@@ -38,7 +38,7 @@ REPEAT_S = 5.0
 RETRY_S = 0.25
 """Pause after the log was not reached."""
 _BATCH_BYTES_MAX = 65_536
-"""Evidence bytes gathered into one entry; hexadecimal doubles them, and an entry has four times as much room."""
+"""Evidence bytes in one entry; hexadecimal doubles them, the most attestations take as much again, and it fits."""
 
 
 class SignOnceViolated(Exception):
@@ -75,8 +75,10 @@ class Voter:
         self._now = now
         self._votes: list[_Vote] = []
         self._decisions: list[SignedDecision] = []
-        self._made: dict[Key, float] = {}
-        """When each vote under way was made; at most a few per open settlement."""
+        self._waiting: set[Key] = set()
+        """Votes that the log has not taken yet: while it cannot be reached, none of them is made a second time."""
+        self._taken: dict[Key, float] = {}
+        """When the log took each vote that the replica does not show; at most a few per open settlement."""
         self._wake = asyncio.Event()
 
     def observe(self, observation: Observation) -> None:
@@ -94,7 +96,7 @@ class Voter:
             evidence=ZERO_BYTES32 if document is None else keccak256(content),
             epoch=self._replica.committee.epoch,
         )
-        self._made[key] = self._now()
+        self._waiting.add(key)
         self._votes.append(_Vote(attestation, document))
         self._wake.set()
 
@@ -105,12 +107,16 @@ class Voter:
             return
         if self._is_under_way(settlement):
             return
-        self._made[settlement] = self._now()
+        self._waiting.add(settlement)
         anchor = self._replica.anchor
         epoch = self._replica.committee.epoch
-        answer = await asyncio.to_thread(
-            self._record.permit, settlement, int(outcome), epoch, anchor.height, anchor.block
-        )
+        try:
+            answer = await asyncio.to_thread(
+                self._record.permit, settlement, int(outcome), epoch, anchor.height, anchor.block
+            )
+        except BaseException:
+            self._waiting.discard(settlement)
+            raise
         if isinstance(answer, Conflict):
             raise SignOnceViolated(str(answer))
         decision = Decision(settlement, outcome, epoch)
@@ -121,11 +127,11 @@ class Voter:
 
     def forget(self, settlement: SettlementId) -> None:
         """Drop what is kept about a settlement that ended."""
-        self._made = {key: made for key, made in self._made.items() if settlement != _settlement_of(key)}
+        self._taken = {key: taken for key, taken in self._taken.items() if settlement != _settlement_of(key)}
 
     def repeat(self) -> None:
         """Make every vote that the replica does not show again: the log refused the batch that carried it."""
-        self._made.clear()
+        self._taken.clear()
 
     async def run(self) -> None:
         """Bring votes to the log, batch by batch, for ever."""
@@ -135,9 +141,12 @@ class Voter:
             self._wake.clear()
             while self._decisions or self._votes:
                 if self._decisions:
-                    await self._bring(self._decision_batch())
+                    decisions = self._decision_batch()
+                    await self._bring(decisions, [each.decision.settlement for each in decisions.decisions])
                 if self._votes:
-                    await self._bring(self._attestation_batch())
+                    votes = self._attestation_batch()
+                    said = [each.attestation for each in votes.attestations]
+                    await self._bring(votes, [(each.settlement, each.leg, each.fact) for each in said])
 
     def _is_wanted(self, observation: Observation) -> bool:
         known = self._replica.settlements.get(observation.settlement)
@@ -154,8 +163,8 @@ class Voter:
                 return True
 
     def _is_under_way(self, key: Key) -> bool:
-        made = self._made.get(key)
-        return made is not None and self._now() - made < REPEAT_S
+        taken = self._taken.get(key)
+        return key in self._waiting or (taken is not None and self._now() - taken < REPEAT_S)
 
     def _decision_batch(self) -> SignDecisions:
         items, self._decisions = tuple(self._decisions[:BATCH_ITEMS_MAX]), self._decisions[BATCH_ITEMS_MAX:]
@@ -166,10 +175,12 @@ class Voter:
     def _attestation_batch(self) -> Attest:
         taken: list[_Vote] = []
         size = 0
-        while self._votes and len(taken) < BATCH_ITEMS_MAX and size < _BATCH_BYTES_MAX:
-            vote = self._votes.pop(0)
+        for vote in self._votes[:BATCH_ITEMS_MAX]:
             size += len(vote.document or b"")
+            if size > _BATCH_BYTES_MAX:
+                break
             taken.append(vote)
+        self._votes = self._votes[len(taken) :]
         network_id = self._replica.network_id
         items = tuple(
             SignedAttestation(each.attestation, self._signer.sign(attestation_digest(network_id, each.attestation)))
@@ -180,20 +191,31 @@ class Voter:
         over = batch_digest(network_id, self._replica.committee, anchor, items, documents)
         return Attest(self._member, anchor, items, documents, self._signer.sign(over))
 
-    async def _bring(self, entry: Entry) -> None:
+    async def _bring(self, entry: Entry, keys: Sequence[Key]) -> None:
+        """Bring a batch to the log, however long the log is away; from then on its votes wait to be shown."""
         content = encode(entry)
         while True:
-            try:
-                await self._log.submit(content)
-            except LogUnavailable as error:
-                log.warning("votes wait, the log was not reached: %s", error)
-                await asyncio.sleep(RETRY_S)
-            except (EntryRefused, EntryTooLarge):
-                # Our own door let it pass: a defect here, or a log with rules of its own. The votes come again.
-                log.exception("the log refused this node's batch %s", hex_of(keccak256(content)))
-                return
-            else:
-                return
+            # Before the log answers, because the answer to the batch may be seen first in a block (`repeat`).
+            self._taken.update(dict.fromkeys(keys, self._now()))
+            if await self._is_done_with(content):
+                break
+            await asyncio.sleep(RETRY_S)
+        self._waiting.difference_update(keys)
+        for key in keys:
+            if _settlement_of(key) not in self._replica.settlements:
+                self._taken.pop(key, None)
+
+    async def _is_done_with(self, content: bytes) -> bool:
+        """Submit once; tell whether the log answered for good, with yes or with no."""
+        try:
+            await self._log.submit(content)
+        except LogUnavailable as error:
+            log.warning("votes wait, the log was not reached: %s", error)
+            return False
+        except (EntryRefused, EntryTooLarge):
+            # Our own door let it pass: a defect here, or a log with rules of its own. The votes come again.
+            log.exception("the log refused this node's batch %s", hex_of(keccak256(content)))
+        return True
 
 
 def _settlement_of(key: Key) -> SettlementId:
