@@ -14,8 +14,9 @@ from interlock.core.registry import (
     registry_fault,
 )
 from interlock.core.rejection import Reason
+from interlock.encoding.values import ZERO_BYTES32
 from support.log import Log
-from support.world import ALICE, BANK, NODES, REGISTRY, USD, configure, ledger, registry
+from support.world import ALICE, BANK, NODES, REGISTRY, USD, VAULT_NAME, configure, ledger, registry
 
 
 def of(*ledgers: LedgerEntry) -> Registry:
@@ -27,6 +28,7 @@ def many(count: int) -> Registry:
 
 
 BANK_LINE = ledger(BANK, LedgerClass.HELD, USD)
+VAULT_LINE = ledger(VAULT_NAME, LedgerClass.VAULT)
 FAULTS = {
     "names do not rise": (of(ledger("b", LedgerClass.HELD), ledger("a", LedgerClass.HELD)), "by rising name"),
     "a name twice": (of(BANK_LINE, BANK_LINE), "each once"),
@@ -35,9 +37,16 @@ FAULTS = {
     "a long name": (of(replace(BANK_LINE, name="é" * 65)), "1 to 128 bytes"),
     "one asset too many": (of(replace(BANK_LINE, assets=tuple(map(str, range(ASSETS_MAX + 1))))), "at most 256 assets"),
     "an asset twice": (of(replace(BANK_LINE, assets=(USD, USD))), "each once"),
-    "a bank named as a vault": (of(ledger("eip155:1:0x00", LedgerClass.HELD)), "begins with eip155:"),
-    "a payment system named as a vault": (of(ledger("eip155:1:0x00", LedgerClass.DIRECT)), "begins with eip155:"),
-    "a vault named as a bank": (of(ledger(BANK, LedgerClass.VAULT)), "begins with eip155:"),
+    "a bank named as a vault": (of(ledger(VAULT_NAME, LedgerClass.HELD)), "is named eip155:"),
+    "a payment system named as a vault": (
+        of(ledger(VAULT_NAME, LedgerClass.DIRECT)),
+        "is named eip155:",
+    ),
+    "a vault with half an address": (of(ledger("eip155:1:0x00", LedgerClass.VAULT)), "is named eip155:"),
+    "a bank without a key": (of(replace(BANK_LINE, receipt_key=ZERO_BYTES32)), "signs receipts under its key"),
+    "a vault with a key": (of(replace(VAULT_LINE, receipt_key=BANK_LINE.receipt_key)), "for a vault zero stands"),
+    "an asset without a name": (of(replace(BANK_LINE, assets=("",))), "an asset's name has 1 to 128 bytes"),
+    "a vault named as a bank": (of(ledger(BANK, LedgerClass.VAULT)), "is named eip155:"),
 }
 
 

@@ -5,11 +5,12 @@ ClientError          what went wrong, in a sentence
 └── ProblemAnswer    the other side's typed answer (RFC 9457): `code`, `status`, `detail`
 """
 
-import json
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
+
+from interlock.encoding.canonical import Malformed, loads
 
 ANSWER_BYTES_MAX = 32 * 1024 * 1024
 """The largest answer read; a receipt may have half as much."""
@@ -60,8 +61,8 @@ class HttpClient:
         """Send a request; give the answer as JSON values. Unreachable, ProblemAnswer."""
         answer = await self.exchange(method, path, body)
         try:
-            return json.loads(answer)
-        except ValueError:
+            return loads(answer)
+        except Malformed:
             raise Unreachable(f"{method} {self.url}{path}: the answer is not JSON") from None
 
     async def close(self) -> None:
@@ -90,7 +91,7 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
 
 def _problem(status: int, answer: bytes) -> ClientError:
     try:
-        document = json.loads(answer)
+        document = loads(answer)
         return ProblemAnswer(status, str(document["code"]), str(document["detail"]))
     except (ValueError, KeyError, TypeError):
         return Unreachable(f"status {status} without a problem document")

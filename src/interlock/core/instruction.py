@@ -165,6 +165,11 @@ def vault_name(chain_id: int, vault: Address) -> str:
     return f"eip155:{chain_id}:{hex_of(vault)}"
 
 
+def is_vault_name(name: str) -> bool:
+    """Tell whether a ledger's name is a vault's."""
+    return _VAULT_NAME.match(name) is not None
+
+
 def parse_vault_name(name: str) -> tuple[int, Address]:
     """Give chain id and address of a vault's ledger name; ValueError where it is none."""
     match = _VAULT_NAME.match(name)

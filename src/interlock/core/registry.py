@@ -11,13 +11,13 @@ from enum import IntEnum
 from typing import ClassVar
 
 from interlock.core.committee import Epoch
-from interlock.core.instruction import PartySignature
+from interlock.core.instruction import PartySignature, is_vault_name
 from interlock.core.limits import NAME_BYTES_MAX, REGISTRY_LEDGERS_MAX
 from interlock.encoding import schema
 from interlock.encoding.canonical import encode
 from interlock.encoding.keccak import keccak256
 from interlock.encoding.typed_data import digest, domain_separator
-from interlock.encoding.values import Bytes32, Uint32, Uint64
+from interlock.encoding.values import ZERO_BYTES32, Bytes32, Uint32, Uint64
 
 ASSETS_MAX = 256
 """Assets registered for one ledger."""
@@ -109,6 +109,11 @@ def registry_fault(registry: Registry) -> str | None:
             return f"ledger {entry.name[:40]!r}: a name has 1 to {NAME_BYTES_MAX} bytes"
         if len(entry.assets) > ASSETS_MAX or len(set(entry.assets)) != len(entry.assets):
             return f"ledger {entry.name!r}: at most {ASSETS_MAX} assets, each once"
-        if (entry.ledger_class is LedgerClass.VAULT) != entry.name.startswith("eip155:"):
-            return f"ledger {entry.name!r}: a vault's name, and no other, begins with eip155:"
+        if any(not 0 < len(asset.encode()) <= NAME_BYTES_MAX for asset in entry.assets):
+            return f"ledger {entry.name!r}: an asset's name has 1 to {NAME_BYTES_MAX} bytes"
+        is_vault = entry.ledger_class is LedgerClass.VAULT
+        if is_vault != entry.name.startswith("eip155:") or is_vault != is_vault_name(entry.name):
+            return f"ledger {entry.name!r}: a vault, and no other, is named eip155:<chain id>:<address>"
+        if is_vault != (entry.receipt_key == ZERO_BYTES32):
+            return f"ledger {entry.name!r}: a bank signs receipts under its key; for a vault zero stands there"
     return None
