@@ -9,13 +9,13 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from enum import Enum, auto
 
 from interlock.core.decision import Outcome
-from interlock.core.entry import Attest, Entry, SignDecisions
+from interlock.core.entry import Anchor, Attest, Entry, SignDecisions
 from interlock.core.instruction import SettlementId
 from interlock.encoding.canonical import encode
-from interlock.encoding.values import Bytes32
+from interlock.encoding.values import Bytes32, Height, Uint64
 from interlock.entries.check import decode_entry
 from interlock.ordering.memory import MemoryLog
-from interlock.ordering.protocol import EntryRefused, LogBlock, LogUnavailable
+from interlock.ordering.protocol import EntryRefused, Head, LogBlock, LogUnavailable
 from support.bell import Bell, Clock
 
 
@@ -70,6 +70,12 @@ class PuppetLog(MemoryLog):
         return len(self._blocks)
 
     @property
+    def anchor(self) -> Anchor:
+        """Give the newest block, as a batch names it."""
+        tip = self._tip
+        return Anchor(Height(Uint64(tip.height)), tip.hash)
+
+    @property
     def made(self) -> tuple[LogBlock, ...]:
         """Give the blocks."""
         return tuple(self._blocks)
@@ -98,11 +104,6 @@ class PuppetLog(MemoryLog):
         self._bell.ring()
         return block
 
-    def crash(self) -> None:
-        """Lose every connection for a moment; what was taken stays."""
-        self.stop()
-        self.start()
-
     async def submit(self, entry: bytes) -> None:
         """Treat an entry as the test says."""
         self._require_up()
@@ -119,6 +120,11 @@ class PuppetLog(MemoryLog):
             self._move()
         if treatment is Treatment.TAKE_UNANSWERED:
             raise LogUnavailable("the answer was lost")
+
+    async def head(self) -> Head:
+        """Give the newest position."""
+        self._bell.ring()
+        return await super().head()
 
     async def blocks(self, after: int, *, known: Bytes32 | None = None) -> AsyncGenerator[LogBlock, None]:
         """Give the blocks; let others run between two."""
