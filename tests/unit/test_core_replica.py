@@ -12,7 +12,7 @@ from interlock.core.instruction import SettlementId, redact
 from interlock.core.invariants import BrokenInvariant
 from interlock.core.rejection import Reason
 from interlock.core.replica import Replica
-from interlock.core.settlement import State
+from interlock.core.settlement import Cause, State
 from interlock.encoding.values import Height, Uint32, Uint64, UnixSeconds
 from support.log import LATE, Log, Stage, at
 from support.world import (
@@ -269,11 +269,32 @@ def test_a_hidden_leg_with_a_hold_waits_for_its_return() -> None:
     assert id_ in log.replica.ended
 
 
-def test_the_configuration_of_the_first_sight_is_kept() -> None:
-    """A receipt can say under which registry a settlement was first seen."""
+def test_terms_that_come_after_the_end_open_it_again() -> None:
+    """A hold may stand on a ledger that nobody could watch: with the terms it is found, and given back."""
+    log = Log()
+    id_ = id_of(instruction())
+    log.block(cancel(id_, BOB, redacted=redact(instruction())))
+    log.certify(id_, Outcome.ABORT)
+    log.vote(id_, Fact.RETURNED, [0])
+    log.block(time=LATE)
+    assert log.block(instruct(instruction(), STRANGER)).reasons == [Reason.SIGNER_NOT_REQUIRED]
+    assert log.block(instruct(instruction(), ALICE)).reasons == []
+    assert id_ not in log.replica.ended
+    assert (log[id_].state, log[id_].cause) == (State.ABORTED, Cause.CANCELLED)
+    log.vote(id_, Fact.HELD, [1])
+    log.certify(id_, Outcome.ABORT)
+    log.vote(id_, Fact.RETURNED, [0, 1])
+    assert log.replica.ended[id_].state is State.UNWOUND
+    assert log.block(instruct(instruction(), ALICE)).reasons == [Reason.ALREADY_DECIDED]
+
+
+def test_the_configuration_of_the_match_is_kept() -> None:
+    """A receipt is read under the registry that admitted the match; before it, under that of the first sight."""
     log, id_ = at(Stage.ALLEGED)
-    log.block(configure(REGISTRY, 2), sign(id_, BOB))
+    log.block(configure(REGISTRY, 2))
     assert log[id_].registry_sequence == 1
+    log.block(sign(id_, BOB))
+    assert log[id_].registry_sequence == 2
     assert log[log.instruct(instruction(0, 1, salt=2))].registry_sequence == 2
 
 

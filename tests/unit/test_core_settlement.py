@@ -8,7 +8,8 @@ from interlock.core.attestation import Fact
 from interlock.core.decision import Outcome
 from interlock.core.instruction import SettlementId, redact
 from interlock.core.rejection import Reason
-from interlock.core.settlement import DECIDED, ENDED, RULES, UNDECIDED, Cause, State
+from interlock.core.rules import RULES
+from interlock.core.settlement import DECIDED, ENDED, UNDECIDED, Cause, State
 from support.log import LATE, Log, Ordered, Stage, at
 from support.world import ALICE, BOB, PREPARE_BY, START, attest, attestation, cancel, id_of, instruct, instruction, sign
 

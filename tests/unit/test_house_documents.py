@@ -16,7 +16,7 @@ from interlock.cli.exit_code import ExitCode
 from interlock.core.attestation import Fact
 from interlock.core.leg import TRANSITIONS
 from interlock.core.rejection import Reason
-from interlock.core.settlement import RULES
+from interlock.core.rules import RULES
 from interlock.encoding import schema
 from interlock.evidence.bank_receipt import BankEvent
 from interlock.evidence.document import Document

@@ -12,11 +12,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import ClassVar, assert_never
 
-from interlock.core import settlement as lifecycle
+from interlock.core import lifecycle
 from interlock.core.admission import Context, Lane, lanes_of
 from interlock.core.attestation import SignedAttestation
 from interlock.core.committee import Committee, Epoch, Genesis, MemberIndex, first_committee
-from interlock.core.decision import Decision
 from interlock.core.entry import (
     Anchor,
     Attest,
@@ -34,7 +33,8 @@ from interlock.core.invariants import check_change, invariant
 from interlock.core.limits import ANCHORS_MAX
 from interlock.core.registry import EMPTY_REGISTRY, Registry, SignedConfiguration, registry_fault
 from interlock.core.rejection import Reason, Rejection
-from interlock.core.settlement import ENDED, Settlement, State
+from interlock.core.rules import advance
+from interlock.core.settlement import ENDED, EndedSettlement, Settlement, State, ended_of
 from interlock.encoding.canonical import encode
 from interlock.encoding.keccak import keccak256
 from interlock.encoding.values import Address, Bytes32, Height, Uint64, UnixSeconds
@@ -60,14 +60,6 @@ class Applied:
     def touched(self) -> tuple[SettlementId, ...]:
         """Give the settlements that changed, each once, in the order of their first change."""
         return tuple(dict.fromkeys(after.id for _, after in self.changes))
-
-
-@dataclass(frozen=True, slots=True)
-class EndedSettlement:
-    """What stays in memory of a settlement that ended."""
-
-    decision: Decision
-    state: State
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +169,7 @@ class Replica:
             _, due = heapq.heappop(self._timers)
             known = self.settlements.get(due)
             if known is not None:
-                self._take(due, lifecycle.advance(known, self.context()), applied)
+                self._take(due, advance(known, self.context()), applied)
 
     def _apply_entry(self, entry: Entry, applied: Applied) -> list[Rejection]:
         match entry:
@@ -198,7 +190,10 @@ class Replica:
         """Give what a party's entry would make of its settlement, without doing it."""
         id_ = settlement_id(self.network_id, entry.terms) if isinstance(entry, Instruct) else entry.settlement
         known = self.settlements.get(id_)
-        if id_ in self.ended or (known is None and isinstance(entry, Sign)):
+        ended = self.ended.get(id_)
+        if ended is not None and isinstance(entry, Instruct) and entry.instruction is not None:
+            return id_, lifecycle.reopen(ended, id_, entry.instruction, entry.signatures, self.context())
+        if ended is not None or (known is None and isinstance(entry, Sign)):
             return id_, self._absent(id_)
         match entry:
             case Instruct():
@@ -258,7 +253,7 @@ class Replica:
             return [Rejection(Reason.REGISTRY_INVALID, detail=registry_problem)]
         self.configurations.append(entry.signed)
         for known in tuple(self.settlements.values()):  # a ledger that was struck off may have been the last one open
-            self._take(known.id, lifecycle.advance(known, self.context()), applied)
+            self._take(known.id, advance(known, self.context()), applied)
         return []
 
     def _batch_fault(self, entry: Attest | SignDecisions) -> Rejection | None:
@@ -293,13 +288,15 @@ class Replica:
         applied.changes.append((before, outcome))
         if before is None:
             heapq.heappush(self._timers, (outcome.terms.prepare_by + 1, id_))
-            heapq.heappush(self._timers, (outcome.terms.settle_from, id_))
+            if outcome.decision is None:
+                heapq.heappush(self._timers, (outcome.terms.settle_from, id_))
         self._index(outcome)
         if outcome.state in ENDED and outcome.decision is not None:
             self.settlements.pop(id_, None)
-            self.ended[id_] = EndedSettlement(outcome.decision, outcome.state)
+            self.ended[id_] = ended_of(outcome, outcome.decision)
             applied.ended.append(outcome)
         else:
+            self.ended.pop(id_, None)
             self.settlements[id_] = outcome
         return []
 
