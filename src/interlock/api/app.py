@@ -164,9 +164,9 @@ class Face:
             raise Problem("LOG_UNAVAILABLE", 503, f"The log was not reached: {error}. Send it again.") from None
         if rejection is not None and rejection.reason is not Reason.NOTHING_NEW:
             raise of_rejection(rejection)
-        known = self._node.settlement(id_)
+        known = None if id_ is None else self._node.settlement(id_)
         if known is None:
-            raise Problem("NOT_YET_APPLIED", 504, f"{hex_of(id_)} is not applied here yet. Look again.")
+            raise Problem("NOT_YET_APPLIED", 504, "It is not applied here yet. Look again by its id.", None, id_)
         return _json(self._view(known))
 
     def _known(self, request: Request) -> Settlement:

@@ -144,6 +144,13 @@ class Replica:
         id_, outcome = self._party_outcome(entry)
         return id_, outcome if isinstance(outcome, Rejection) else None
 
+    def configuration_of(self, settlement: Settlement) -> SignedConfiguration | None:
+        """Give the configuration under which a settlement was matched or first seen, or None where there was none."""
+        return next(
+            (each for each in self.configurations if each.configuration.sequence == settlement.registry_sequence),
+            None,
+        )
+
     def snapshot(self) -> Snapshot:
         """Give the whole state as one value."""
         return Snapshot(

@@ -23,7 +23,7 @@ from interlock.entries.check import decode_entry, entry_fault
 from interlock.keys.sign_once import SignOnceRecord
 from interlock.node.store import BlockRecord, NodeStore
 from interlock.ordering.protocol import LogBlock, LogForked, LogUnavailable, OrderedLog
-from interlock.views.history import Chronicler
+from interlock.views.history import history_of
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,6 @@ class Follower:
         self._record = record
         self._now = now
         self._on_change = on_change
-        self._chronicler = Chronicler()
         self._signed_under = record.highest()
         self.trouble = ""
         """Why the log cannot be followed at the moment, in words for people; empty when it can."""
@@ -157,7 +156,7 @@ class Follower:
             block=raw,
             votes=applied.attestations,
             documents=documents,
-            history=self._chronicler.tell(raw.height, raw.time, applied.changes),
+            history=history_of(raw.height, raw.time, applied.changes),
             ended=applied.ended,
         )
 

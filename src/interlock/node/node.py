@@ -8,14 +8,15 @@ keeps answering questions, and says why. A halt is never lifted by itself.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from interlock.core.committee import Genesis, MemberIndex
-from interlock.core.entry import PartyEntry
-from interlock.core.instruction import LegIndex, SettlementId, ledger_of, legs_of
+from interlock.core.entry import Instruct, PartyEntry
+from interlock.core.instruction import LegIndex, SettlementId, ledger_of, legs_of, settlement_id
 from interlock.core.rejection import Reason, Rejection
 from interlock.core.replica import Replica
 from interlock.core.settlement import Settlement
@@ -73,6 +74,7 @@ class Node:
         """Why the node halted, in words for people; empty while it runs."""
         self._stopped: asyncio.Future[None] | None = None
         self._waiting: dict[Bytes32, list[asyncio.Future[Fate]]] = {}
+        self._catching_up: list[asyncio.Future[None]] = []
         self._voter = Voter(
             replica=self.replica,
             member=parts.member,
@@ -120,11 +122,12 @@ class Node:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._performer.close()
 
-    async def submit(self, entry: PartyEntry) -> tuple[SettlementId, Rejection | None]:
+    async def submit(self, entry: PartyEntry) -> tuple[SettlementId | None, Rejection | None]:
         """Bring a party's entry to the log and wait until this node has applied it.
 
-        Gives the settlement and, where the entry changed nothing, why. Raises NodeHalted, NotYetApplied, and what
-        the log raises (`ordering.protocol`): LogUnavailable and LogBusy are worth another try.
+        Gives the settlement (None where no terms were brought) and, where the entry changed nothing, why. Raises
+        NodeHalted, NotYetApplied, and what the log raises (`ordering.protocol`): LogUnavailable and LogBusy are worth
+        another try.
         """
         if self.halted:
             raise NodeHalted(f"This node halted: {self.halted}")
@@ -132,9 +135,15 @@ class Node:
         checked = decode_entry(content)
         fault = checked if isinstance(checked, Rejection) else None
         fault = fault or entry_fault(entry, self.replica.network_id, self.replica.committee)
+        if fault is not None:
+            return _id_of(entry, self.replica.network_id), fault
         id_, refused = self.replica.preview(entry)
-        if fault is not None or refused is not None:
-            return id_, fault or refused
+        if refused is not None and refused.reason is not Reason.NOTHING_NEW:
+            # Another node may have applied what this one has not yet: refuse by what the log says now.
+            await self._catch_up()
+            id_, refused = self.replica.preview(entry)
+        if refused is not None:
+            return id_, refused
         digest = keccak256(content)
         fate: asyncio.Future[Fate] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(digest, []).append(fate)
@@ -153,13 +162,27 @@ class Node:
                 del self._waiting[digest]
         return id_, rejections[0] if rejections else None
 
+    async def _catch_up(self) -> None:
+        """Wait until this node has applied what the log holds now; a bounded wait. LogUnavailable."""
+        head = await self._parts.log.head()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(APPLIED_WITHIN_S):
+                while self.replica.height < head.height and not self.halted:
+                    await self._applied_more()
+
+    async def _applied_more(self) -> None:
+        """Wait until this node has applied another block."""
+        applied: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._catching_up.append(applied)
+        await applied
+
     def settlement(self, id_: SettlementId) -> Settlement | None:
         """Give a settlement, open or ended, or None where the log does not know it."""
         return self.replica.settlements.get(id_) or self._parts.store.ended(id_)
 
     def recent(self, limit: int) -> list[Settlement]:
-        """Give at most `limit` settlements: the open ones, then ended ones."""
-        opened = list(self.replica.settlements.values())[:limit]
+        """Give at most `limit` settlements, the newest first: the open ones, then ended ones."""
+        opened = list(reversed(self.replica.settlements.values()))[:limit]
         ended = (self._parts.store.ended(id_) for id_ in self._parts.store.ended_ids(limit - len(opened)))
         return [*opened, *(each for each in ended if each is not None)]
 
@@ -175,10 +198,8 @@ class Node:
         hashes = dict.fromkeys(signed.attestation.evidence for _, signed in votes)
         contents = (self._parts.store.document(each) for each in hashes)
         documents = readable(each for each in contents if each is not None)
-        in_force = [
-            each for each in self.replica.configurations if each.configuration.sequence == settlement.registry_sequence
-        ]
-        return make_receipt(self.replica.network_id, settlement, in_force[0] if in_force else None, votes, documents)
+        configuration = self.replica.configuration_of(settlement)
+        return make_receipt(self.replica.network_id, settlement, configuration, votes, documents)
 
     def troubles(self, settlement: Settlement) -> dict[int, str]:
         """Give why the newest attempts on a settlement's legs did not work, or what they wait for, by leg."""
@@ -199,10 +220,14 @@ class Node:
 
     def _on_change(self, change: Change) -> None:
         """React to an applied block."""
+        waiters, self._catching_up = self._catching_up, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
         for fate in change.fates:
-            for waiter in self._waiting.get(fate.digest, ()):
-                if not waiter.done():
-                    waiter.set_result(fate)
+            for submitter in self._waiting.get(fate.digest, ()):
+                if not submitter.done():
+                    submitter.set_result(fate)
         if change.is_own_batch_of_other_log:
             self._voter.repeat()
         for ended in change.applied.ended:
@@ -223,3 +248,11 @@ class Node:
         for waiter in [each for waiters in self._waiting.values() for each in waiters]:
             if not waiter.done():
                 waiter.set_exception(NodeHalted(f"This node halted: {self.halted}"))
+
+
+def _id_of(entry: PartyEntry, network_id: Bytes32) -> SettlementId | None:
+    """Give the settlement that an entry concerns, or None where it brings no terms."""
+    if not isinstance(entry, Instruct):
+        return entry.settlement
+    brought = entry.instruction or entry.redacted
+    return None if brought is None else settlement_id(network_id, brought)

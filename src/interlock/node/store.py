@@ -26,7 +26,6 @@ FORMAT = 1
 """Kept as the file's user_version; another one is refused."""
 
 _SCHEMA = f"""
-BEGIN IMMEDIATE;
 CREATE TABLE network (one INTEGER PRIMARY KEY CHECK (one = 1), id BLOB NOT NULL);
 CREATE TABLE blocks (height INTEGER PRIMARY KEY, time INTEGER NOT NULL, previous BLOB NOT NULL, entries TEXT NOT NULL);
 CREATE TABLE votes (
@@ -37,9 +36,9 @@ CREATE TABLE documents (hash BLOB PRIMARY KEY, content BLOB NOT NULL) WITHOUT RO
 CREATE TABLE history (
     settlement BLOB NOT NULL, number INTEGER NOT NULL, event TEXT NOT NULL, PRIMARY KEY (settlement, number)
 ) WITHOUT ROWID;
-CREATE TABLE archive (settlement BLOB PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE archive (settlement BLOB PRIMARY KEY, height INTEGER NOT NULL, content BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX archive_by_height ON archive (height);
 PRAGMA user_version = {FORMAT};
-COMMIT;
 """
 
 
@@ -63,13 +62,21 @@ class NodeStore:
 
     def __init__(self, path: Path, network_id: Bytes32) -> None:
         """Open or begin the database of a network; StoreForeign where it is another's."""
-        is_new = not path.exists()
         self._connection = sqlite3.connect(path, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        if is_new or self._version() == 0:
-            self._connection.executescript(_SCHEMA)
+        try:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._begin(path, network_id)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _begin(self, path: Path, network_id: Bytes32) -> None:
+        """Make the tables where there are none, all of them or nothing, and check whose they are."""
+        if self._version() == 0:
+            self._connection.executescript("BEGIN IMMEDIATE;" + _SCHEMA)
             self._connection.execute("INSERT INTO network VALUES (1, ?)", (network_id,))
+            self._connection.execute("COMMIT")
         if self._version() != FORMAT:
             raise StoreForeign(f"{path} has format {self._version()}, this program reads {FORMAT}")
         (found,) = self._connection.execute("SELECT id FROM network").fetchone()
@@ -102,11 +109,12 @@ class NodeStore:
                 "INSERT OR IGNORE INTO documents VALUES (?, ?)", [(keccak256(each), each) for each in record.documents]
             )
             self._connection.executemany(
-                "INSERT OR REPLACE INTO history VALUES (?, ?, ?)",
-                [(each.settlement, each.number, json.dumps(each.event)) for each in record.history],
+                "INSERT INTO history SELECT ?1, COALESCE(MAX(number) + 1, 0), ?2 FROM history WHERE settlement = ?1",
+                [(each.settlement, json.dumps(each.event)) for each in record.history],
             )
             self._connection.executemany(
-                "INSERT OR REPLACE INTO archive VALUES (?, ?)", [(each.id, encode(each)) for each in record.ended]
+                "INSERT OR REPLACE INTO archive VALUES (?, ?, ?)",
+                [(each.id, block.height, encode(each)) for each in record.ended],
             )
 
     def blocks(self) -> Iterator[LogBlock]:
@@ -142,8 +150,8 @@ class NodeStore:
         return None if row is None else decode_canonical(Settlement, row[0])
 
     def ended_ids(self, limit: int) -> list[SettlementId]:
-        """Give the ids of at most `limit` ended settlements."""
-        rows = self._connection.execute("SELECT settlement FROM archive LIMIT ?", (limit,))
+        """Give the ids of at most `limit` ended settlements, the newest first."""
+        rows = self._connection.execute("SELECT settlement FROM archive ORDER BY height DESC LIMIT ?", (limit,))
         return [SettlementId(Bytes32(row[0])) for row in rows]
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ class NodeHalted(Exception):
 class Desk(NodeState, Protocol):
     """A node as its faces use it."""
 
-    async def submit(self, entry: PartyEntry) -> tuple[SettlementId, Rejection | None]:
+    async def submit(self, entry: PartyEntry) -> tuple[SettlementId | None, Rejection | None]:
         """Bring a party's entry to the log and wait until this node has applied it.
 
         Gives the settlement and, where the entry changed nothing, why. Raises NodeHalted, NotYetApplied, and what

@@ -17,33 +17,19 @@ Event = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class HistoryEvent:
-    """One line of a settlement's timeline."""
+    """One line of a settlement's timeline; whoever keeps it numbers it."""
 
     settlement: SettlementId
-    number: int
-    """Counts from 0 within the settlement, without gaps."""
     event: Event
 
 
-class Chronicler:
-    """Numbers the events of open settlements."""
-
-    def __init__(self) -> None:
-        self._next: dict[SettlementId, int] = {}
-
-    def tell(
-        self, height: int, time: int, changes: Iterable[tuple[Settlement | None, Settlement]]
-    ) -> list[HistoryEvent]:
-        """Give the events of one block's steps, in order."""
-        told = []
-        for before, after in changes:
-            for event in events_of(before, after):
-                number = self._next.get(after.id, 0)
-                self._next[after.id] = number + 1
-                told.append(HistoryEvent(after.id, number, {"height": height, "time": time, **event}))
-            if after.state in ENDED:
-                self._next.pop(after.id, None)
-        return told
+def history_of(height: int, time: int, changes: Iterable[tuple[Settlement | None, Settlement]]) -> list[HistoryEvent]:
+    """Give the events of one block's steps, in order."""
+    return [
+        HistoryEvent(after.id, {"height": height, "time": time, **event})
+        for before, after in changes
+        for event in events_of(before, after)
+    ]
 
 
 def events_of(before: Settlement | None, after: Settlement) -> list[Event]:
