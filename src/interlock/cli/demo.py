@@ -37,7 +37,7 @@ def demo(
 
     Example: interlock demo --scenario settles --keep ./demo
     """
-    from interlock.devnet.demo.run import ChainMissing, DealStuck, choose, play  # noqa: PLC0415 - heavy, only for this
+    from interlock.devnet.demo.run import ChainMissing, DealStuck, LedgersDisagree, choose, play  # noqa: PLC0415 - heavy, only for this
 
     try:
         chosen = choose(scenario or [])
@@ -49,6 +49,8 @@ def demo(
         results = asyncio.run(play(chosen, folder, chain, view))
     except ChainMissing as error:
         raise Failure(ExitCode.UNAVAILABLE, str(error)) from None
+    except LedgersDisagree as error:
+        raise Failure(ExitCode.BROKEN, str(error)) from None
     except DealStuck as error:
         raise Failure(ExitCode.UNAVAILABLE, str(error)) from None
     finally:

@@ -68,6 +68,9 @@ OPEN_PER_SIGNER_MAX = 1_000
 STAGGER_MS = 1_000
 """Several block intervals of the demo's chain."""
 LOOK_INTERVAL_MS = 250
+CONFIGURED_WITHIN_S = 30.0
+"""How long the nodes may take to apply the registry on a busy machine."""
+ASK_S = 0.02
 
 
 MakeChain = Callable[[Path, dict[str, int]], ChainProcess]
@@ -326,6 +329,9 @@ class DevNetwork:
         ready = self.sequencer.ready
         async with EmbeddedLog(str(ready["host"]), int(ready["port"])) as log:
             await log.submit(encode(Configure(SignedConfiguration(configuration, signatures))))
+        async with asyncio.timeout(CONFIGURED_WITHIN_S):
+            for client in self.clients:
+                await _configured(client)
 
     @property
     def _receipt_key(self) -> Bytes32:
@@ -334,6 +340,15 @@ class DevNetwork:
     def _process(self, name: str, module: str, *arguments: str) -> ManagedProcess:
         argv: Sequence[str] = (sys.executable, "-m", module, *arguments, UNTIL_STDIN_ENDS)
         return ManagedProcess(argv, log_path=self.home / f"{name.replace(' ', '-')}.log", name=name)
+
+
+async def _configured(client: NodeClient) -> None:
+    """Wait until a node has applied a configuration."""
+    while True:
+        state = await client.status()
+        if state["configuration"]:
+            return
+        await asyncio.sleep(ASK_S)
 
 
 def _folder(path: Path) -> Path:

@@ -20,7 +20,7 @@ from interlock.core.instruction import (
 )
 from interlock.core.limits import GENERATION_BITS
 from interlock.devnet.assets import Account
-from interlock.devnet.demo.outcome import Balances, LegEnd, read_balances, read_legs
+from interlock.devnet.demo.outcome import Balances, LegEnd, is_contradiction, read_balances, read_legs
 from interlock.devnet.demo.timeline import Timeline, dollars, tokens
 from interlock.devnet.network import BANK_NAME, CHAIN_ID, MONEY, DevNetwork
 from interlock.encoding.values import ZERO_BYTES32, Bytes32, MinorUnits, Uint32, Uint64, Uint256, UnixSeconds, hex_of
@@ -37,6 +37,10 @@ ASK_S = 0.1
 
 class DealStuck(Exception):
     """A settlement did not end in time; the message says where it is."""
+
+
+class LedgersDisagree(DealStuck):
+    """It did not end because one leg is delivered and another was given back: what must never be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +176,17 @@ class Deal:
                         return seen
                     await asyncio.sleep(ASK_S)
         except TimeoutError:
-            raise DealStuck(
-                f"settlement {hex_of(self.id)} did not end within {ENDED_WITHIN_S:g} s; the nodes say {seen}; "
-                f"look into {self._network.home}"
-            ) from None
+            raise await self._why_stuck(seen) from None
+
+    async def _why_stuck(self, seen: list[str]) -> DealStuck:
+        """Ask the ledgers themselves where the legs are."""
+        legs = await read_legs(self._network, self.id, self.instruction)
+        where = ", ".join(f"{leg.ledger} {leg.state}" for leg in legs)
+        kind = LedgersDisagree if is_contradiction(legs) else DealStuck
+        return kind(
+            f"settlement {hex_of(self.id)} did not end within {ENDED_WITHIN_S:g} s; the nodes say {seen}, the ledgers "
+            f"say {where}; run it again with --keep DIR and look into its logs"
+        )
 
     async def _state_at(self, index: int) -> str:
         try:

@@ -77,8 +77,14 @@ async def read_legs(network: DevNetwork, settlement: SettlementId, instruction: 
     return (*chain_legs, *bank_legs)
 
 
+def is_contradiction(legs: tuple[LegEnd, ...]) -> bool:
+    """Tell whether one leg is delivered and another can never be, whatever else is still under way."""
+    states = {leg.state for leg in legs}
+    return "delivered" in states and bool(states & {"returned", "tombstoned"})
+
+
 def is_disagreement(legs: tuple[LegEnd, ...]) -> bool:
-    """Tell whether one leg delivered and another did not: what must never be."""
+    """Tell whether, at the end, one leg delivered and another did not: what must never be."""
     delivered = sum(leg.state == "delivered" for leg in legs)
     return 0 < delivered < len(legs)
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Protocol
 
 from interlock.devnet.chain.anvil import find_anvil
-from interlock.devnet.demo.deal import DealEnd, DealStuck
+from interlock.devnet.demo.deal import DealEnd, DealStuck, LedgersDisagree
 from interlock.devnet.demo.outcome import Balances, is_disagreement, read_balances
 from interlock.devnet.demo.scenario import SCENARIOS, Scenario, Scene
 from interlock.devnet.demo.timeline import Line, Timeline
 from interlock.devnet.network import DevNetwork, MakeChain, anvil_chain, embedded_chain
 
-__all__ = ["ChainMissing", "DealStuck", "Result", "Told", "choose", "play"]
+__all__ = ["ChainMissing", "DealStuck", "LedgersDisagree", "Result", "Told", "choose", "play"]
 
 
 class ChainMissing(Exception):

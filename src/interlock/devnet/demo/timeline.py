@@ -46,7 +46,8 @@ def dollars(cents: int) -> str:
 def tokens(units: int) -> str:
     """Give units of the token as people read them."""
     whole, rest = divmod(units, TOKEN_UNIT)
-    return f"{whole:,} UST" if not rest else f"{units / TOKEN_UNIT:,.4f} UST"
+    fraction = f".{rest:018}".rstrip("0") if rest else ""
+    return f"{whole:,}{fraction} UST"
 
 
 class Timeline:
