@@ -9,6 +9,7 @@ from pathlib import Path
 
 from interlock.core.committee import Genesis, first_committee
 from interlock.core.instruction import parse_vault_name
+from interlock.encoding.canonical import Malformed
 from interlock.encoding.values import Bytes32
 from interlock.keys.sign_once import SignOnceRecord
 from interlock.keys.signer import FileSigner
@@ -83,21 +84,29 @@ def connect_ledger(home: Path, config: NodeConfig, genesis: Genesis, to: VaultCo
             read_token=_token(home / to.read_token_file),
         )
     chain_id, vault = parse_vault_name(to.name)
-    return EvmLedger(
-        EvmSettings(
-            url=to.url,
-            chain_id=chain_id,
-            vault=vault,
-            confirmations=to.confirmations,
-            start_block=to.start_block,
-            stagger_s=to.stagger_ms / 1_000,
-            memory=home / FINAL_FILE.format(chain_id=chain_id),
-        ),
-        network_id=genesis.network_id,
-        committee=first_committee(genesis),
-        member=config.member,
-        gas_key=GasKey(FileSigner.load(home / GAS_KEY_FILE)),
-    )
+    memory = home / FINAL_FILE.format(chain_id=chain_id)
+    gas_key = GasKey(FileSigner.load(home / GAS_KEY_FILE))
+    try:
+        return EvmLedger(
+            EvmSettings(
+                url=to.url,
+                chain_id=chain_id,
+                vault=vault,
+                confirmations=to.confirmations,
+                start_block=to.start_block,
+                stagger_s=to.stagger_ms / 1_000,
+                memory=memory,
+            ),
+            network_id=genesis.network_id,
+            committee=first_committee(genesis),
+            member=config.member,
+            gas_key=gas_key,
+        )
+    except Malformed as error:
+        raise ConfigInvalid(
+            f"{memory} holds the newest final block that this node saw, and is damaged ({error}): put a copy back; or, "
+            f"once you are sure that chain {chain_id} has replaced no final block, remove it"
+        ) from None
 
 
 def _token(path: Path) -> str:
