@@ -8,7 +8,7 @@ import pytest
 from interlock.core.attestation import Fact
 from interlock.core.decision import Outcome
 from interlock.core.settlement import Cause, State
-from interlock.evidence.receipt import encode_receipt
+from interlock.encoding.canonical import encode
 from interlock.evidence.verify import verify_receipt
 from support.evidence import GENESIS_BYTES
 from support.nodes import EVERYBODY, Nodes, hurry
@@ -36,7 +36,7 @@ async def test_four_nodes_settle_alike_and_their_receipts_verify_offline(nodes: 
     for member in EVERYBODY:
         receipt = nodes.seats[member].node.receipt(nodes.settlement(member, id_))
         assert receipt is not None
-        report = verify_receipt(encode_receipt(receipt), GENESIS_BYTES)
+        report = verify_receipt(encode(receipt), GENESIS_BYTES)
         assert report.valid, report.reason
         assert report.state is State.SETTLED
         assert report.lies == ()
@@ -52,7 +52,7 @@ async def test_a_refused_leg_unwinds_everything(nodes: Nodes) -> None:
     assert nodes.bank.said(id_, 1) == [Fact.REFUSED, Fact.RETURNED]
     receipt = nodes.seats[3].node.receipt(nodes.settlement(3, id_))
     assert receipt is not None
-    report = verify_receipt(encode_receipt(receipt), GENESIS_BYTES)
+    report = verify_receipt(encode(receipt), GENESIS_BYTES)
     assert report.valid, report.reason
     assert report.state is State.UNWOUND
 

@@ -14,10 +14,10 @@ from interlock.cli.exit_code import ExitCode
 from interlock.cli.report_view import amount_text, printable
 from interlock.core.attestation import Fact
 from interlock.core.decision import Outcome
+from interlock.encoding.canonical import encode
 from interlock.encoding.values import hex_of
 from interlock.evidence.bank_receipt import BankEvent
 from interlock.evidence.chain_event import Held
-from interlock.evidence.receipt import encode_receipt
 from support.evidence import ASSET, GENESIS_BYTES, MONEY, Story, settled, unwound
 from support.world import NETWORK, account_leg, instruction
 
@@ -36,10 +36,10 @@ class Files:
 def files(tmp_path: Path) -> Files:
     """Write the files that a user would have."""
     found = Files(*(tmp_path / f"{name}.json" for name in ("genesis", "settled", "unwound", "spoilt")))
-    data = encode_receipt(settled().receipt())
+    data = encode(settled().receipt())
     found.genesis.write_bytes(GENESIS_BYTES)
     found.settled.write_bytes(data)
-    found.unwound.write_bytes(encode_receipt(unwound().receipt()))
+    found.unwound.write_bytes(encode(unwound().receipt()))
     found.spoilt.write_bytes(data.replace(b'"memo":"treasuries', b'"memo":"Treasuries'))
     return found
 
@@ -100,7 +100,7 @@ def test_lies_are_shown_by_name(files: Files, capsys: pytest.CaptureFixture[str]
     story.attest(MONEY, Fact.HELD, refused, (3,))
     story.attest(MONEY, Fact.REFUSED, refused, (0, 1, 2))
     story.certify(Outcome.ABORT)
-    files.settled.write_bytes(encode_receipt(story.receipt()))
+    files.settled.write_bytes(encode(story.receipt()))
     _, out, _ = run(capsys, files.settled, "--network", files.genesis)
     assert "Member 3 said HELD of leg 1, but the bank's receipt says REFUSED" in " ".join(out.split())
     _, out, _ = run(capsys, files.settled, "--network", files.genesis, "--json")
@@ -155,7 +155,7 @@ def test_a_name_in_a_receipt_cannot_command_the_terminal(files: Files, capsys: p
     story = Story(instruction(account_legs=(account_leg(payer=evil),)))
     story.attest(MONEY, Fact.REFUSED, story.said_by_bank(BankEvent.REFUSED, reason=evil))
     story.certify(Outcome.ABORT)
-    files.settled.write_bytes(encode_receipt(story.receipt()))
+    files.settled.write_bytes(encode(story.receipt()))
     code, out, _ = run(capsys, files.settled, "--network", files.genesis)
     assert code == ExitCode.DONE
     assert "\x1b" not in out

@@ -18,9 +18,10 @@ from interlock.core.leg import TRANSITIONS
 from interlock.core.rejection import Reason
 from interlock.core.rules import RULES
 from interlock.encoding import schema
+from interlock.encoding.canonical import encode
 from interlock.evidence.bank_receipt import BankEvent
 from interlock.evidence.document import Document
-from interlock.evidence.receipt import Receipt, encode_receipt
+from interlock.evidence.receipt import Receipt
 from interlock.evidence.verify import verify_receipt
 from interlock.ledgers.evm.abi import HoldStatus
 from support.evidence import GENESIS_BYTES, settled
@@ -98,7 +99,7 @@ def test_every_route_is_told() -> None:
 def test_the_receipt_is_told_with_every_check_of_a_verifier() -> None:
     """receipt.md has the members of a receipt, the kinds of evidence, and all checks in the order in which they run."""
     table = [row[0] for row in rows("receipt.md")]
-    report = verify_receipt(encode_receipt(settled().receipt()), GENESIS_BYTES)
+    report = verify_receipt(encode(settled().receipt()), GENESIS_BYTES)
     checks = [check.name for check in report.checks]
     assert table[-len(checks) :] == checks
     members = [name.strip("` ") for cell in table for name in cell.split(",")]

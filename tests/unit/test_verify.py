@@ -17,7 +17,7 @@ from interlock.encoding.canonical import encode
 from interlock.encoding.values import MinorUnits, Uint256
 from interlock.evidence.bank_receipt import BankEvent
 from interlock.evidence.chain_event import Delivered, Held, Returned, Tombstoned
-from interlock.evidence.receipt import Receipt, encode_receipt
+from interlock.evidence.receipt import Receipt
 from interlock.evidence.report import Report
 from interlock.evidence.verify import verify_receipt
 from support.evidence import (
@@ -63,7 +63,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def report_of(receipt: Receipt) -> Report:
-    return verify_receipt(encode_receipt(receipt), GENESIS_BYTES)
+    return verify_receipt(encode(receipt), GENESIS_BYTES)
 
 
 def failure_of(receipt: Receipt) -> tuple[str, str]:
@@ -360,7 +360,7 @@ def test_what_was_tampered_with_is_refused_with_its_reason(
 def test_a_receipt_of_another_network_is_refused() -> None:
     """The anchor is the verifier's own: the same receipt under another genesis proves nothing."""
     other = encode(replace(GENESIS, salt=word(8)))
-    report = verify_receipt(encode_receipt(settled().receipt()), other)
+    report = verify_receipt(encode(settled().receipt()), other)
     assert not report.valid
     assert report.checks[-1].name == "network"
 
@@ -376,7 +376,7 @@ def test_a_receipt_of_another_network_is_refused() -> None:
 )
 def test_what_is_no_genesis_document_anchors_nothing(genesis: bytes, words: str) -> None:
     """A malformed or contradictory genesis document is the first thing refused."""
-    report = verify_receipt(encode_receipt(settled().receipt()), genesis)
+    report = verify_receipt(encode(settled().receipt()), genesis)
     assert not report.valid
     assert [check.name for check in report.checks] == ["genesis"]
     assert words in str(report.reason)
@@ -385,7 +385,7 @@ def test_what_is_no_genesis_document_anchors_nothing(genesis: bytes, words: str)
 def test_a_genesis_document_may_be_spaced_for_people() -> None:
     """The network id is of the canonical form, however the verifier keeps the document."""
     spaced = GENESIS_BYTES.replace(b",", b",\n  ") + b"\n"
-    assert verify_receipt(encode_receipt(settled().receipt()), spaced).valid
+    assert verify_receipt(encode(settled().receipt()), spaced).valid
 
 
 def test_a_bank_that_captured_what_was_aborted_is_shown_as_disagreement() -> None:

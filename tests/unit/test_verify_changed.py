@@ -13,10 +13,9 @@ from interlock.core.attestation import Fact
 from interlock.core.decision import Outcome
 from interlock.core.instruction import redact
 from interlock.core.leg import CLOSED_BY_ABORT, LegState
-from interlock.encoding.canonical import dumps
+from interlock.encoding.canonical import dumps, encode
 from interlock.evidence.bank_receipt import BankEvent
 from interlock.evidence.chain_event import Held, Tombstoned
-from interlock.evidence.receipt import encode_receipt
 from interlock.evidence.verify import verify_receipt
 from support.evidence import ASSET, GENESIS_BYTES, MONEY, Story, absence, refusal, settled, unwound
 from support.log import LATE
@@ -77,7 +76,7 @@ STORIES = {each.__name__: each for each in (settled, unwound, refused_on_chain, 
 
 @cache
 def receipt_bytes(name: str) -> bytes:
-    return encode_receipt(STORIES[name]().receipt())
+    return encode(STORIES[name]().receipt())
 
 
 def document_of(name: str) -> Any:  # noqa: ANN401 - JSON

@@ -9,11 +9,11 @@ from interlock.core.attestation import Fact
 from interlock.core.decision import Outcome
 from interlock.core.leg import LegState
 from interlock.core.settlement import State
+from interlock.encoding.canonical import encode
 from interlock.encoding.values import MinorUnits, Uint32, Uint256
 from interlock.evidence.bank_receipt import BankEvent
 from interlock.evidence.chain_event import Delivered, Held
 from interlock.evidence.document import BankReceiptDocument, ChainEventDocument, Document
-from interlock.evidence.receipt import encode_receipt
 from interlock.evidence.report import Report
 from interlock.evidence.verify import verify_receipt
 from support.evidence import (
@@ -37,7 +37,7 @@ HONEST = (0, 1, 2)
 
 
 def verdict(story: Story) -> Report:
-    report = verify_receipt(encode_receipt(story.receipt()), GENESIS_BYTES)
+    report = verify_receipt(encode(story.receipt()), GENESIS_BYTES)
     assert report.valid, report.reason
     return report
 
@@ -203,7 +203,7 @@ def test_a_fact_that_only_liars_support_is_refused() -> None:
     true, false = story.said_by_bank(BankEvent.HELD), story.said_by_bank(BankEvent.REFUSED)
     story.attest_each(MONEY, Fact.HELD, {0: true, 1: false, 2: false})
     story.certify(Outcome.COMMIT)
-    report = verify_receipt(encode_receipt(story.receipt()), GENESIS_BYTES)
+    report = verify_receipt(encode(story.receipt()), GENESIS_BYTES)
     assert not report.valid
     assert report.checks[-1].name == "outcome"
     assert "the documents of only 1 bear it out; 2 are needed. Member 1: the bank's receipt says REFUSED" in str(

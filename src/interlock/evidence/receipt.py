@@ -18,7 +18,7 @@ from interlock.core.decision import Certificate
 from interlock.core.instruction import Instruction, PartySignature, RedactedInstruction, SettlementId, Terms
 from interlock.core.registry import SignedConfiguration
 from interlock.core.settlement import Settlement
-from interlock.encoding.canonical import Malformed, decode_canonical, encode
+from interlock.encoding.canonical import Malformed, decode_canonical
 from interlock.encoding.values import Bytes32, hex_of
 from interlock.evidence.document import Document, evidence_hash, read_document
 
@@ -105,11 +105,6 @@ def make_receipt(
 def _in_order(signed: SignedConfiguration) -> SignedConfiguration:
     """Put the signatures of a configuration by rising signer: the log takes them in any order, a receipt in one."""
     return replace(signed, signatures=tuple(sorted(signed.signatures, key=lambda each: each.signer)))
-
-
-def encode_receipt(receipt: Receipt) -> bytes:
-    """Give the bytes of a receipt's file."""
-    return encode(receipt)
 
 
 def readable(contents: Iterable[bytes]) -> tuple[Document, ...]:

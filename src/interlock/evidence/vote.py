@@ -20,7 +20,9 @@ from interlock.core.instruction import (
     OnchainLeg,
     Terms,
     hash_account_terms,
+    ledger_of,
     legs_of,
+    vault_name,
 )
 from interlock.core.registry import LedgerClass, Registry
 from interlock.encoding.canonical import Malformed
@@ -133,7 +135,7 @@ def named_ledger(document: Document) -> str:
     """Give the name of the ledger that a document is about."""
     if isinstance(document, BankReceiptDocument):
         return document.ledger
-    return f"eip155:{document.chain_id}:{hex_of(document.vault)}"
+    return vault_name(document.chain_id, document.vault)
 
 
 def _weight(frame: Frame, said: Attestation, leg: LegTerms, document: Document | None) -> tuple[Weight, str]:
@@ -147,7 +149,7 @@ def _weight(frame: Frame, said: Attestation, leg: LegTerms, document: Document |
             Weight.REFUTED,
             f"it names position {hex_of(said.position)}, its document is of {hex_of(document.position)}",
         )
-    ledger = _ledger_of(leg)
+    ledger = ledger_of(leg)
     if ledger is not None and named_ledger(document) != ledger:
         return Weight.REFUTED, f"its document is of ledger {named_ledger(document)!r}, the leg is on {ledger!r}"
     if said.fact in WITHOUT_EVIDENCE:
@@ -223,12 +225,6 @@ def _bank_fault(said: Attestation, terms: AccountTerms | Bytes32, receipt: BankR
             if found != wanted:
                 return f"the bank's receipt has {name} {found!r}, {wanted!r} was signed"
     return None
-
-
-def _ledger_of(leg: LegTerms) -> str | None:
-    if isinstance(leg, OnchainLeg):
-        return leg.ledger
-    return leg.terms.ledger if isinstance(leg.terms, AccountTerms) else None
 
 
 def by_fact(votes: Sequence[Vote], leg: int, fact: Fact) -> tuple[Vote, ...]:

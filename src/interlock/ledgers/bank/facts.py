@@ -6,24 +6,15 @@ cannot follow each other has said nothing that counts: `Nonsense`, and no vote.
 
 from itertools import pairwise
 
-from interlock.core.attestation import Fact
 from interlock.core.instruction import AccountTerms, hash_account_terms
 from interlock.core.limits import EVIDENCE_BYTES_MAX
 from interlock.encoding.canonical import Malformed, encode
 from interlock.encoding.values import ZERO_BYTES32, Bytes32, hex_of
 from interlock.evidence.bank_receipt import BankEvent, BankReceipt, verify_jws
 from interlock.evidence.document import BankReceiptDocument
+from interlock.evidence.vote import PROVES
 from interlock.ledgers.bank.wire import HoldAnswer
 from interlock.ledgers.protocol import Observation, Watch
-
-FACTS = {
-    BankEvent.HELD: Fact.HELD,
-    BankEvent.REFUSED: Fact.REFUSED,
-    BankEvent.CAPTURED: Fact.DELIVERED,
-    BankEvent.RELEASED: Fact.RETURNED,
-    BankEvent.TOMBSTONED: Fact.RETURNED,
-}
-"""What each event of a bank's book means to the settlement."""
 
 _LIVES = frozenset(
     {
@@ -67,7 +58,7 @@ def facts_of(
         documents.append(document)
     _check_life(receipts, answer.state)
     return tuple(
-        Observation(watch.settlement, watch.leg, FACTS[receipt.event], document)
+        Observation(watch.settlement, watch.leg, PROVES[receipt.event], document)
         for receipt, document in zip(receipts, documents, strict=True)
     )
 
