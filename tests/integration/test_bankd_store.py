@@ -76,10 +76,14 @@ def test_a_file_of_another_version_or_kind_is_refused(tmp_path: Path) -> None:
         "DELETE FROM entry WHERE number = (SELECT max(number) FROM entry)",
         "UPDATE total SET amount = amount + 1",
         "UPDATE entry SET target = 'buyer' WHERE target = 'seller'",
+        "DELETE FROM receipt WHERE number = 2",
+        "DELETE FROM receipt WHERE number = 1",
+        "UPDATE receipt SET jws = (SELECT jws FROM receipt WHERE number = 1) WHERE number = 2",
+        "UPDATE receipt SET jws = jws || 'A' WHERE number = 5",
     ],
 )
-def test_adding_up_notices_every_change(tmp_path: Path, tampering: str) -> None:
-    """The conservation check that all other tests rely on finds a cent too much, moved or missing."""
+def test_the_audit_notices_every_change(tmp_path: Path, tampering: str) -> None:
+    """The check that all other tests rely on finds a cent too much, moved or missing, and a receipt out of turn."""
     books = busy_books(tmp_path)
     with closing(sqlite3.connect(books, isolation_level=None)) as db:
         assert db.execute(tampering).rowcount > 0

@@ -1,18 +1,23 @@
-"""The books added up again: value is conserved, holds included.
+"""The books added up again, and the receipts read again: value is conserved, and nothing was signed out of turn.
 
-Source: specification 10, I4.
+Both are linear in the number of entries: for auditors and tests, not for a request.
+
+Source: specification 6 (B8) and 10 (I4).
 """
 
 import sqlite3
 
 from interlock.bankd.book import Side
+from interlock.encoding.canonical import Malformed
+from interlock.encoding.values import Bytes32
+from interlock.evidence.bank_receipt import verify_chain
 
 
 def books_fault(db: sqlite3.Connection) -> str | None:
     """Say where balances, entries and deposits do not agree, or None.
 
     Every balance must be the sum of its entries, and for each asset all balances, available and held, must add up
-    to all deposits. Linear in the number of entries: for auditors and tests, not for a request.
+    to all deposits.
     """
     sums: dict[tuple[str, str, int], int] = {}
     deposits: dict[str, int] = {}
@@ -32,4 +37,17 @@ def books_fault(db: sqlite3.Connection) -> str | None:
         figures = (kept.get(asset, 0), deposits.get(asset, 0), total)
         if len(set(figures)) != 1:
             return f"{asset}: balances, entries of deposits and their total are {figures}"
+    return None
+
+
+def receipts_fault(db: sqlite3.Connection) -> str | None:
+    """Say which receipt is not the bank's, or does not follow the one before it, or None."""
+    key = Bytes32(db.execute("SELECT receipt_key FROM bank").fetchone()[0])
+    before: str | None = None
+    for (jws,) in db.execute("SELECT jws FROM receipt ORDER BY number"):
+        try:
+            verify_chain([jws], key, before=before)
+        except Malformed as error:
+            return str(error)
+        before = jws
     return None

@@ -133,7 +133,7 @@ class Bank:
         return ReceiptPage(Uint64(after), self._store.receipts(after, min(limit, RECEIPTS_PAGE_MAX)))
 
     def audit(self) -> str | None:
-        """Say where the books do not add up, or None."""
+        """Say where the books do not add up, or a receipt does not follow, or None."""
         return self._store.audit()
 
     def contradictions(self) -> list[tuple[Certificate, Certificate]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from interlock.bankd.audit import books_fault
+from interlock.bankd.audit import books_fault, receipts_fault
 from interlock.bankd.book import AccountView, Entry, LegRecord, Place, Side
 from interlock.bankd.schema import claim
 from interlock.core.decision import Certificate, Outcome
@@ -180,8 +180,8 @@ class Store:
         return tuple(jws for (jws,) in rows.fetchall())
 
     def audit(self) -> str | None:
-        """Say where the books do not agree with their entries, or None; linear in the number of entries."""
-        return books_fault(self._db)
+        """Say where the books do not agree with their entries, or a receipt with those before it, or None."""
+        return books_fault(self._db) or receipts_fault(self._db)
 
     def _move(self, place: Place, asset: str, amount: int) -> None:
         if place.side is Side.OUTSIDE:
