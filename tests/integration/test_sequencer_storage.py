@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -129,16 +130,36 @@ async def test_time_never_goes_back_with_the_clock(tmp_path: Path) -> None:
     assert [block.time for block in stored(tmp_path / "log")] == [100, 100, 105, 105, 105, 105]
 
 
-async def test_the_window_of_recent_entries_is_bounded_and_survives_a_restart(tmp_path: Path) -> None:
-    """Within the newest entries an equal one is ordered once; beyond the bound it is ordered again."""
-    limits = LogLimits(recent_entries_max=2)
-    async with running(tmp_path / "log", limits=limits) as sequencer:
-        for entry in (b"old", b"newer", b"newest", b"newer"):
-            assert await submit(sequencer, entry) is None
-    async with running(tmp_path / "log", limits=limits) as sequencer:
-        for entry in (b"newest", b"newer", b"old"):
-            assert await submit(sequencer, entry) is None
-    assert entries_of(stored(tmp_path / "log")) == [b"old", b"newer", b"newest", b"old"]
+async def test_an_entry_joins_an_equal_one_only_while_that_waits(tmp_path: Path) -> None:
+    """Equal entries that wait, or whose block is being stored, share one place; after that, equal bytes are new."""
+    sequencer = Sequencer(BlockStore(tmp_path / "log", NETWORK), lambda: 1, pace=Pace(0, 60))
+    told: list[OrderingError | None] = []
+    append = sequencer._store.append
+    loop = asyncio.get_running_loop()
+    joined = threading.Event()
+
+    def join() -> None:
+        sequencer.offer(b"entry", told.append)
+        joined.set()
+
+    def join_then_append(block: LogBlock) -> None:
+        loop.call_soon_threadsafe(join)
+        assert joined.wait(PATIENCE_S)
+        append(block)
+
+    sequencer._store.append = join_then_append  # type: ignore[method-assign]  # the moment between taking and storing
+    for _ in range(2):
+        sequencer.offer(b"entry", told.append)
+    making = asyncio.create_task(sequencer.run())
+    async with asyncio.timeout(PATIENCE_S):
+        await sequencer.blocks_after(0)
+    assert told == [None, None, None]
+    sequencer._store.append = append  # type: ignore[method-assign]  # as it was
+    assert await submit(sequencer, b"entry") is None
+    making.cancel()
+    await asyncio.gather(making, return_exceptions=True)
+    sequencer.close()
+    assert [block.entries for block in stored(tmp_path / "log")] == [(b"entry",), (b"entry",)]
 
 
 async def test_followers_read_from_memory_and_from_the_file_alike(tmp_path: Path) -> None:
@@ -157,7 +178,7 @@ def test_limits_and_paces_that_cannot_be_kept_are_refused(tmp_path: Path) -> Non
     with pytest.raises(ValueError, match="fit into a block"):
         LogLimits(entry_bytes_max=10, block_bytes_max=9)
     with pytest.raises(ValueError, match="at least 1"):
-        LogLimits(recent_entries_max=0)
+        LogLimits(queue_entries_max=0)
     with pytest.raises(ValueError, match="intervals"):
         Pace(2, 1)
     with BlockStore(tmp_path / "log", NETWORK) as store, pytest.raises(ValueError, match="no frame can hold"):

@@ -7,7 +7,8 @@ Operating errors:
 
     OrderingError           what went wrong, in a sentence; `retryable`: the same call may succeed later
     ├── LogUnavailable      retryable: not reached, silent, storage full, connection lost; whether a submission was
-    │   │                   taken is unknown then, and submitting the same bytes again is harmless
+    │   │                   taken is unknown then; submit the same bytes again, since a
+    │   │                   second ordering is harmless
     │   └── LogBusy         retryable: the queue is full; nothing was taken
     ├── EntryTooLarge       terminal for this entry
     ├── EntryRefused        terminal for this entry; the sentence is the one of the log's door
@@ -77,14 +78,12 @@ class LogLimits:
     """Entries waiting to be ordered; beyond it a submitter hears *busy*."""
     queue_bytes_max: int = 16_777_216
     """Entry bytes waiting to be ordered."""
-    recent_entries_max: int = 65_536
-    """How many of the newest ordered entries are remembered, so that an equal one is not ordered twice."""
 
     def __post_init__(self) -> None:
         """Refuse limits that no entry could pass."""
         if not 0 < self.entry_bytes_max <= min(self.block_bytes_max, self.queue_bytes_max):
             raise ValueError("an entry of the largest size must fit into a block and into the queue")
-        if min(self.block_entries_max, self.queue_entries_max, self.recent_entries_max) < 1:
+        if min(self.block_entries_max, self.queue_entries_max) < 1:
             raise ValueError("every bound of a log must be at least 1")
 
 
@@ -92,9 +91,12 @@ class OrderedLog(Protocol):
     """One total order of entries, durable and the same for everybody who reads it."""
 
     async def submit(self, entry: bytes) -> None:
-        """Return once the log has durably taken the entry, or an equal one recently.
+        """Return once the log has durably taken the entry.
 
-        Taken means: it will stand in exactly one block, even if every process is killed now.
+        Taken means: it will stand in a block, even if every process is killed now. Equal entries that wait together
+        stand in one block, once. An equal entry that was ordered before does not count: this one is ordered again, so
+        that what was rejected for a passing reason can be repeated, and whoever reads the log takes a repetition that
+        says nothing new for harmless.
         Raises EntryTooLarge, EntryRefused (also for an entry of no bytes), LogBusy, LogUnavailable.
         """
         ...

@@ -27,7 +27,7 @@ from interlock.ordering.protocol import (
     OrderingError,
     admit_all,
 )
-from interlock.ordering.queue import EntryQueue, Standing
+from interlock.ordering.queue import EntryQueue
 
 T = TypeVar("T")
 Answer = Callable[[OrderingError | None], None]
@@ -87,8 +87,6 @@ class Sequencer:
         self._advanced = asyncio.Event()
         self._is_full = False
         self._queue = EntryQueue(self._limits, check)
-        for digest in store.recent_digests(self._limits.recent_entries_max):
-            self._queue.remember(digest)
         self._head = store.head()
 
     @property
@@ -97,14 +95,11 @@ class Sequencer:
         return self._head
 
     def offer(self, entry: bytes, answer: Answer) -> None:
-        """Take an entry in; `answer` is called at once when it is refused or known, else when its block is durable."""
+        """Take an entry in; `answer` is called at once when it is refused, else when its block is durable."""
         try:
-            digest, standing = self._queue.offer(entry)
+            digest = self._queue.offer(entry)
         except OrderingError as error:
             answer(error)
-            return
-        if standing is Standing.ORDERED:
-            answer(None)
             return
         self._answers.setdefault(digest, []).append(answer)
         self._has_work.set()

@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from interlock.encoding.keccak import keccak256
 from interlock.encoding.values import Bytes32
 from interlock.ordering.embedded.frames import MalformedFrame
 from interlock.ordering.embedded.wire import StoredBlock, decode_entries, encode_entries
@@ -30,8 +29,6 @@ _APPLICATION_ID = 0x494C4F47
 """ILOG: marks the file as ours."""
 _TAIL_BLOCKS = 256
 """How many of the newest blocks are held against each other when the file is opened."""
-_RECENT_READ_BYTES_MAX = 67_108_864
-"""How much is read at opening to remember the newest entries."""
 
 _SCHEMA = f"""
 BEGIN IMMEDIATE;
@@ -103,19 +100,6 @@ class BlockStore:
             return Head(0, self.network_id, 0)
         block = _as_block(self.after(height - 1, blocks_max=1, bytes_max=1)[0])
         return Head(block.height, block.hash, block.time)
-
-    def recent_digests(self, count_max: int) -> list[Bytes32]:
-        """Give the hashes of the newest entries, oldest first: up to the count, and up to a bound of bytes read."""
-        newest_first: list[Bytes32] = []
-        room = _RECENT_READ_BYTES_MAX
-        query = "SELECT entries FROM blocks WHERE entries <> x'' ORDER BY height DESC"
-        with _reported(self.path):
-            for (run,) in self._connection.execute(query):
-                newest_first += [keccak256(entry) for entry in reversed(decode_entries(run))]
-                room -= len(run)
-                if len(newest_first) >= count_max or room <= 0:
-                    break
-        return newest_first[count_max - 1 :: -1] if len(newest_first) >= count_max else newest_first[::-1]
 
     def close(self) -> None:
         """Let the file go."""
