@@ -159,6 +159,31 @@ async def test_a_payee_who_may_not_hold_the_token_is_refused(evm: EvmWorld) -> N
     assert await seen(ledger, known) == []
 
 
+async def test_a_payee_who_loses_permission_after_the_hold_is_refused_until_the_decision(evm: EvmWorld) -> None:
+    """The issuer revokes the buyer: every node sees it, ABORT returns the amount; after a COMMIT it is no vote."""
+    ledger = evm.ledger()
+    known, other = await held(evm, ledger), await held(evm, ledger)
+    committed = decided(other, Outcome.COMMIT)
+    before = await evm.balance(world.ALICE.address)
+    await evm.tell("KycRegistry", evm.registry, "revoke", hex_of(world.BOB.address))
+    sighting = await ledger.observe([known, committed])
+    assert [each.fact for each in sighting.observations] == [HELD, REFUSED, HELD]
+    document = sighting.observations[1].document
+    assert isinstance(document, ChainRefusalDocument)
+    assert (document.step, document.reason[:4]) == ("deliver", keccak256(b"NotPermitted(address)")[:4])
+    assert await seen(evm.ledger(1), known) == [REFUSED]
+    aborted = decided(known, Outcome.ABORT)
+    await ledger.deliver(aborted)
+    await ledger.deliver(committed)
+    await evm.final()
+    assert await seen(ledger, aborted, committed) == [HELD, RETURNED, HELD]
+    assert await evm.balance(world.ALICE.address) == before + AMOUNT
+    await evm.tell("KycRegistry", evm.registry, "allow", hex_of(world.BOB.address))
+    await ledger.deliver(committed)
+    await evm.final()
+    assert await seen(ledger, committed) == [HELD, DELIVERED]
+
+
 async def test_a_payer_without_funds_is_waited_for(evm: EvmWorld) -> None:
     """He may still fund the leg: no vote, no transaction, and people are told what is missing."""
     ledger = evm.ledger()

@@ -12,6 +12,7 @@ from interlock.ledgers.evm import observer as observer_module
 from interlock.ledgers.evm.abi import HoldStatus
 from interlock.ledgers.evm.observer import Observer
 from interlock.ledgers.evm.rpc import Rpc
+from interlock.ledgers.protocol import LedgerNonsense
 from support import world
 from support.evm import FakeChain, decided, log_of, onchain, serving, watch
 from support.evm_eyes import NAME, REFUSED_PAYEE, eyes, facts
@@ -132,19 +133,129 @@ async def test_a_leg_that_could_not_be_let_out_is_refused(
     assert facts(await observer.look([known])) == []
 
 
-@pytest.mark.parametrize("case", ["unsigned", "decided", "late", "not final", "held"])
+@pytest.mark.parametrize("case", ["unsigned", "decided", "late", "not final"])
 async def test_a_refusal_that_would_not_count_is_not_voted(chain: FakeChain, observer: Observer, case: str) -> None:
-    """No refusal of a leg that nobody asks to hold, of a later block than the final one, or of one that is held."""
+    """No refusal of a leg that nobody asks to hold, that can be held no more, or of a block that is not final."""
     known = watch(signed=case != "unsigned")
     if case == "decided":
         known = decided(known, Outcome.COMMIT)
-    if case == "held":
-        chain.hold(known)
     if case == "not final":
         chain.mine(exits=REFUSED_PAYEE)
     else:
         chain.finalize(exits=REFUSED_PAYEE, time=world.PREPARE_BY + 1 if case == "late" else None)
     assert Fact.REFUSED not in facts(await observer.look([known]))
+
+
+@pytest.mark.parametrize(
+    ("exits", "step"),
+    [(REFUSED_PAYEE, "deliver"), ((True, True, False, b""), "return"), ((True, False, False, b"x"), "deliver")],
+)
+async def test_a_permission_lost_after_the_hold_is_refused_until_the_certificate(
+    chain: FakeChain, observer: Observer, exits: tuple[bool, bool, bool, bytes], step: str
+) -> None:
+    """The hold stands and could not be let out: a vote to give up, with the block; after the certificate it is none."""
+    known = watch()
+    chain.hold(known)
+    assert facts(await observer.look([known])) == [Fact.HELD]
+    block = chain.finalize(exits=exits)
+    assert facts(await observer.look([known])) == [Fact.HELD, Fact.REFUSED]
+    chain.finalize()
+    sighting = await observer.look([known])
+    assert facts(sighting) == [Fact.HELD, Fact.REFUSED]
+    document = sighting.observations[1].document
+    assert isinstance(document, ChainRefusalDocument)
+    assert (document.block_hash, document.step, document.reason) == (block.hash, step, exits[3])
+    assert "refused" in str(observer.note(known.settlement, known.leg))
+    for outcome in Outcome:
+        assert facts(await observer.look([decided(known, outcome)])) == [Fact.HELD]
+    assert observer.note(known.settlement, known.leg) is None
+
+
+async def test_a_permission_that_comes_back_ends_the_refusal(chain: FakeChain, observer: Observer) -> None:
+    """What the chain does not say any more is not voted any more."""
+    known = watch()
+    chain.hold(known)
+    await observer.look([known])
+    chain.finalize(exits=REFUSED_PAYEE)
+    assert facts(await observer.look([known])) == [Fact.HELD, Fact.REFUSED]
+    for _ in range(2):
+        chain.finalize(exits=(True, True, True, b""))
+    assert facts(await observer.look([known])) == [Fact.HELD]
+    assert observer.note(known.settlement, known.leg) is None
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+async def test_a_hold_that_could_not_be_let_out_is_not_voted(chain: FakeChain, rpc: Rpc, *, is_restarted: bool) -> None:
+    """HELD is said only where both exits succeed at that final block, at once when it is seen and after a restart."""
+    known = watch()
+    observer = eyes(rpc)
+    if not is_restarted:
+        for _ in range(40):
+            chain.finalize()
+            assert facts(await observer.look([known])) == []
+    chain.hold(known)
+    chain.blocks[-1].exits = REFUSED_PAYEE
+    assert facts(await observer.look([known])) == [Fact.REFUSED]
+    for _ in range(2):
+        chain.finalize(exits=(True, True, True, b""))
+        seen = facts(await observer.look([known]))
+    assert seen == [Fact.HELD]
+
+
+async def test_a_hold_seen_after_its_deadline_is_checked_too(chain: FakeChain, observer: Observer) -> None:
+    """The chain's clock may be ahead of the log's: while nothing is decided, the exits count."""
+    known = watch()
+    chain.hold(known)
+    chain.finalize(time=world.PREPARE_BY + 1, exits=REFUSED_PAYEE)
+    assert facts(await observer.look([known])) == []
+    assert "checked next" in str(observer.note(known.settlement, known.leg))
+    chain.finalize()
+    assert facts(await observer.look([known])) == [Fact.REFUSED]
+
+
+async def test_a_hold_is_watched_less_and_less_often_until_the_decision(chain: FakeChain, observer: Observer) -> None:
+    """A standing hold costs few rehearsals, and none once its certificate is known."""
+    known = watch()
+    chain.hold(known)
+    await observer.look([known])
+    checked = []
+    for number in range(1, 64):
+        chain.finalize()
+        before = chain.calls.count("eth_call")
+        assert facts(await observer.look([known])) == [Fact.HELD]
+        if chain.calls.count("eth_call") > before:
+            checked.append(number)
+    assert checked == [1, 3, 7, 15, 31, 47, 63]
+    known = decided(known, Outcome.COMMIT)
+    start = chain.calls.count("eth_call")
+    for _ in range(20):
+        chain.finalize(exits=REFUSED_PAYEE)
+        assert facts(await observer.look([known])) == [Fact.HELD]
+    assert chain.calls.count("eth_call") - start == 20
+
+
+async def test_a_check_that_failed_is_made_again_at_once(chain: FakeChain, observer: Observer) -> None:
+    """An endpoint that fails once delays nothing: neither the hold's vote nor its refusal."""
+    known = watch()
+    await observer.look([known])
+    chain.hold(known)
+    limit = {"code": -32005, "message": "slow down"}
+    chain.faults += [lambda answers: answers] * 3
+    chain.faults.append(lambda answers: [answers[0], {"jsonrpc": "2.0", "id": answers[1]["id"], "error": limit}])
+    assert (await observer.look([known])).observations == ()
+    assert facts(await observer.look([known])) == [Fact.HELD]
+
+
+async def test_a_hold_that_is_gone_without_a_trace_is_not_voted(chain: FakeChain, observer: Observer) -> None:
+    """Where the lane has the hold no more and no event says why, HELD is said no more, and people are alarmed."""
+    known = watch()
+    chain.hold(known)
+    assert facts(await observer.look([known])) == [Fact.HELD]
+    chain.finalize()
+    chain.blocks[-1].holds.clear()
+    sighting = await observer.look([known])
+    assert sighting.observations == ()
+    assert [type(each) for each in sighting.troubles] == [LedgerNonsense]
 
 
 async def test_absence_needs_an_abort_and_the_chains_own_time(chain: FakeChain, observer: Observer) -> None:

@@ -186,6 +186,32 @@ def test_a_refusal_by_exit_check_rests_on_the_members_words() -> None:
     assert any("Leg 0: REFUSED rests on the word of members 0, 1 and 2" in each for each in report.remarks)
 
 
+def test_a_hold_that_was_refused_before_the_decision_went_back() -> None:
+    """A permission lost after HELD is a cause of ABORT, and no contradiction: the leg was held, and is returned."""
+    story = Story()
+    story.attest(ASSET, Fact.HELD, story.said_by_vault(Held))
+    story.attest(ASSET, Fact.REFUSED, refusal(), QUORUM)
+    story.certify(Outcome.ABORT)
+    story.attest(MONEY, Fact.RETURNED, story.said_by_bank(BankEvent.TOMBSTONED))
+    story.attest(ASSET, Fact.RETURNED, story.said_by_vault(Returned), QUORUM)
+    report = report_of(story.receipt())
+    assert report.valid, report.reason
+    assert "Leg 0 was attested REFUSED by 3 of 4 members." in sentence_of(report, "outcome")
+    assert [leg.state for leg in report.legs] == [LegState.RETURNED, LegState.TOMBSTONED]
+    assert report.lies == ()
+
+
+def test_a_refusal_after_the_decision_changes_nothing() -> None:
+    """COMMIT stands, whoever lost permission between the decision and its certificate."""
+    story = Story()
+    hold_both(story)
+    story.attest(ASSET, Fact.REFUSED, refusal())
+    story.certify(Outcome.COMMIT)
+    report = report_of(story.receipt())
+    assert report.valid, report.reason
+    assert report.state is State.COMMITTED
+
+
 def test_a_bank_that_was_never_given_the_terms_tombstones_all_the_same() -> None:
     """A tombstone without terms proves that no hold can come."""
     story = Story()

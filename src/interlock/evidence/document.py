@@ -52,7 +52,7 @@ class ChainEventDocument:
 
 @dataclass(frozen=True, slots=True)
 class ChainRefusalDocument:
-    """A vault's `exitCheck` failed at a final block: the leg could be locked but not let out, so it is not locked."""
+    """A vault's `exitCheck` failed at a final block: the amount, to be held or held already, could not be let out."""
 
     KIND: ClassVar[str] = "chain-refusal"
 

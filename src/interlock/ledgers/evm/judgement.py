@@ -5,13 +5,17 @@ carries a commitment to settlement, leg and terms, which is compared with the on
 
 | in the lane                | facts                                                                            |
 | -------------------------- | -------------------------------------------------------------------------------- |
-| this leg, held or entitled | HELD                                                                             |
+| this leg, held             | HELD; undecided only where it could be let out both ways, else REFUSED           |
+| this leg, entitled         | HELD                                                                             |
 | this leg, finished         | HELD where its event is known, then DELIVERED or RETURNED                        |
 | a later use of the lane    | what the events say: the vault lets a lane go only when its leg is finished      |
 | nothing of this leg        | REFUSED where it could be held but not let out; RETURNED where it is aborted and |
 |                            | no hold can come                                                                 |
 
-Source: specification 4 (facts) and 6 (`exitCheck`).
+So permissions are watched until the decision: a hold that was voted and could not be let out any more is refused too,
+and ABORT returns it, or leaves it to the payer where nothing moves.
+
+Source: specification 4 (facts), 6 (`exitCheck`), 9 (issuer powers) and 11 ("loses permission").
 """
 
 from dataclasses import dataclass, field
@@ -27,7 +31,7 @@ from interlock.ledgers.evm.wire import Header
 from interlock.ledgers.protocol import LedgerNonsense, Observation, Watch
 
 EXITS_WAIT_MAX = 16
-"""Blocks between two checks of one leg's exits: each rehearses four transfers, and a refusal can wait."""
+"""Blocks between two checks of one leg's exits: each rehearses two transfers or four, and a refusal can wait."""
 REASON_BYTES_MAX = 256
 """Of a token's own revert data in a refusal; the vault keeps no more either."""
 
@@ -93,11 +97,11 @@ class Reading:
     block: Header
     hold: Hold
     exits: ExitCheck | None
-    """None where it was not asked: a refusal would not count, or it was asked a few blocks ago."""
+    """None where it was not asked: its answer would not count, or it was asked a few blocks ago."""
 
 
 def is_refusable(leg: Leg, block: Header) -> bool:
-    """Tell whether a refusal would count: matched, undecided, in time, not held."""
+    """Tell whether a refusal of a hold to come would count: matched, undecided, in time, not held."""
     return (
         leg.is_matched
         and leg.watch.certificate is None
@@ -106,13 +110,22 @@ def is_refusable(leg: Leg, block: Header) -> bool:
     )
 
 
-def plan_exit_check(leg: Leg, block: Header) -> bool:
-    """Tell whether the exits are to be checked at this block, and put off the next check."""
-    if not is_refusable(leg, block) or block.number < leg.exits_due_at:
-        return False
-    leg.exits_due_at = block.number + leg.exits_wait
-    leg.exits_wait = min(2 * leg.exits_wait, EXITS_WAIT_MAX)
-    return True
+def is_exposed(leg: Leg) -> bool:
+    """Tell whether a hold stands, as far as is known, whose decision is not: its exits are watched."""
+    return leg.watch.certificate is None and leg.events.keys() == {Held}
+
+
+def is_exit_check_due(leg: Leg, block: Header) -> bool:
+    """Tell whether the exits are to be checked at this block."""
+    return block.number >= leg.exits_due_at and (is_exposed(leg) or is_refusable(leg, block))
+
+
+def learn(leg: Leg, kind: type[VaultEvent], document: ChainEventDocument) -> None:
+    """Add an event of this leg; its hold makes the exits count at once, however long they were put off."""
+    leg.events[kind] = document
+    leg.is_due = True
+    if kind is Held:
+        leg.exits_due_at, leg.exits_wait = 0, 1
 
 
 def missing_event(leg: Leg, hold: Hold) -> type[VaultEvent] | None:
@@ -129,24 +142,29 @@ def missing_event(leg: Leg, hold: Hold) -> type[VaultEvent] | None:
 
 
 def judge(leg: Leg, reading: Reading, ledger: str) -> None:
-    """Set the leg's facts and note from a reading for which no event is missing.
+    """Set the leg's facts and note from a reading for which no event is missing, and put off the next exit check.
 
-    LedgerNonsense where state and events contradict each other; the facts stay as they were.
+    LedgerNonsense where state and events contradict each other; the facts stay as they were, unless the hold is gone.
     """
     ends = leg.events.keys() & set(_ENDS.values())
     if len(ends) > 1:
         raise _nonsense(leg, ledger, f"it ended twice: {' and '.join(sorted(end.__name__ for end in ends))}")
     if _is_ours(leg, reading.hold):
-        _judge_hold(leg, reading.hold, ledger)
+        _judge_hold(leg, reading, ledger)
     elif ends and _is_spent(leg, reading.hold):
         leg.facts, leg.note = (*_held_before(leg), *_end(leg)), None
     elif leg.events:
+        leg.facts = ()
         raise _nonsense(leg, ledger, "its events are in final blocks, but its lane does not have it")
     else:
         _judge_absence(leg, reading)
+    if reading.exits is not None:
+        leg.exits_due_at = reading.block.number + leg.exits_wait
+        leg.exits_wait = min(2 * leg.exits_wait, EXITS_WAIT_MAX)
 
 
-def _judge_hold(leg: Leg, hold: Hold, ledger: str) -> None:
+def _judge_hold(leg: Leg, reading: Reading, ledger: str) -> None:
+    hold = reading.hold
     fitting: set[type[VaultEvent]] = {Held}
     if hold.status is HoldStatus.TOMBSTONED:
         fitting = {Tombstoned}
@@ -154,12 +172,28 @@ def _judge_hold(leg: Leg, hold: Hold, ledger: str) -> None:
         fitting.add(_ENDS[hold.status])
     if leg.events.keys() - fitting:
         raise _nonsense(leg, ledger, f"its lane says {hold.status.name}, its events say otherwise")
+    if hold.status is HoldStatus.HELD and leg.watch.certificate is None:
+        _judge_exposed(leg, reading)
+        return
     held = leg.events.get(Held)
     facts = () if held is None else (leg.observation(Fact.HELD, held),)
     leg.facts = (*facts, *_end(leg))
     leg.note = None
     if hold.status in {HoldStatus.ENTITLED_PAYEE, HoldStatus.ENTITLED_PAYER}:
         leg.note = "decided, but the token refuses to move the amount out of the vault; it is tried again"
+
+
+def _judge_exposed(leg: Leg, reading: Reading) -> None:
+    """Judge an undecided leg with a hold: good for a COMMIT only while both exits succeed."""
+    exits = reading.exits
+    if exits is None:
+        if not leg.facts:
+            leg.note = "held; whether it could be let out again is checked next"
+    elif exits.is_delivered and exits.is_returned:
+        leg.facts, leg.note = (leg.observation(Fact.HELD, leg.events[Held]),), None
+    else:
+        leg.facts = (*_held_before(leg), _refused(leg, reading.block, exits))
+        leg.note = f"held, but {_refusal_note(exits)}"
 
 
 def _judge_absence(leg: Leg, reading: Reading) -> None:
@@ -186,11 +220,18 @@ def _judge_refusal(leg: Leg, reading: Reading) -> None:
         if exits is not None and not exits.is_pulled:
             leg.note = f"the vault cannot take the amount from the payer yet: {describe(exits.reason)}"
         return
-    if not leg.facts:
-        # The first sight of the refusal stays the evidence, so that a repeated look makes no second statement.
-        leg.facts = (leg.observation(Fact.REFUSED, _refusal(leg, reading.block, exits)),)
+    leg.facts, leg.note = (_refused(leg, reading.block, exits),), _refusal_note(exits)
+
+
+def _refused(leg: Leg, block: Header, exits: ExitCheck) -> Observation:
+    """Give REFUSED; its first sight stays the evidence, so that a repeated look makes no second statement."""
+    before = next((each for each in leg.facts if each.fact is Fact.REFUSED), None)
+    return before or leg.observation(Fact.REFUSED, _refusal(leg, block, exits))
+
+
+def _refusal_note(exits: ExitCheck) -> str:
     whom = "payer" if exits.is_delivered else "payee"
-    leg.note = f"refused: the token would not move the amount on to the {whom}: {describe(exits.reason)}"
+    return f"refused: the token would not move the amount on to the {whom}: {describe(exits.reason)}"
 
 
 def _refusal(leg: Leg, block: Header, exits: ExitCheck) -> ChainRefusalDocument:

@@ -15,7 +15,7 @@ from interlock.evidence.chain_event import Delivered, Held, VaultEvent, event_fa
 from interlock.evidence.document import ChainEventDocument
 from interlock.ledgers.evm.events import EventReader, LegKey
 from interlock.ledgers.evm.finality import Finality, FinalityViolated
-from interlock.ledgers.evm.judgement import Leg, Reading, judge, missing_event, plan_exit_check
+from interlock.ledgers.evm.judgement import Leg, Reading, is_exit_check_due, is_exposed, judge, learn, missing_event
 from interlock.ledgers.evm.rpc import Answer, Rpc
 from interlock.ledgers.evm.vault import Vault
 from interlock.ledgers.evm.wire import Header, at_hash
@@ -118,8 +118,7 @@ class Observer:
             fault = event_fault(document, event.settlement, event.leg, leg.terms, fact)
             if fault is not None:
                 raise LedgerNonsense(fault, self._vault.ledger, event.settlement, event.leg)
-            leg.events[type(event)] = document
-            leg.is_due = True
+            learn(leg, type(event), document)
 
     async def _examine(self, asked: Sequence[Leg], head: Header) -> list[LedgerError]:
         """Read due legs, and some others in turn, from their lanes at this block, and judge them."""
@@ -145,7 +144,7 @@ class Observer:
 
     async def _read(self, legs: Sequence[Leg], head: Header) -> dict[LegKey, Reading | LedgerError]:
         block = at_hash(head.hash)
-        asking = [leg for leg in legs if plan_exit_check(leg, head)]
+        asking = [leg for leg in legs if is_exit_check_due(leg, head)]
         calls = [self._vault.hold_of(leg.terms, block) for leg in legs]
         calls += [self._vault.exit_check(leg.watch.settlement, leg.watch.leg, leg.terms, block) for leg in asking]
         answers = await self._rpc.batch(calls)
@@ -210,15 +209,18 @@ def _chosen(asked: Sequence[Leg], head: Header) -> list[Leg]:
     legs = [
         leg
         for leg in asked
-        if leg.is_due or (not leg.is_finished and leg.examined_at < head.number and _may_change(leg))
+        if leg.is_due or (not leg.is_finished and leg.examined_at < head.number and _may_change(leg, head))
     ]
     legs.sort(key=lambda leg: (not leg.is_due, leg.examined_at))
     return legs[:EXAMINE_MAX]
 
 
-def _may_change(leg: Leg) -> bool:
-    """Tell whether a leg must be read again though no event of it came: a hold changes by events alone."""
-    return not any(each.fact is Fact.HELD for each in leg.facts) or leg.watch.certificate is not None
+def _may_change(leg: Leg, head: Header) -> bool:
+    """Tell whether a leg must be read again though no event of it came.
+
+    A hold changes by events alone, and only whether it could be let out may change without one.
+    """
+    return not is_exposed(leg) or is_exit_check_due(leg, head)
 
 
 def _key(leg: Leg) -> LegKey:
