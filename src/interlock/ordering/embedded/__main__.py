@@ -7,7 +7,6 @@ Exit codes: 0 asked to stop, 2 usage (also a folder that is held or another netw
 
 import argparse
 import asyncio
-import contextlib
 import importlib
 import logging
 import sys
@@ -71,8 +70,10 @@ async def _serve(store: BlockStore, pace: Pace, options: argparse.Namespace) -> 
         await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
+        # Waited for, not awaited: the caller's own cancellation must not be taken for the task's.
+        await asyncio.wait({running})
+        if not running.cancelled():
+            running.result()
     finally:
         await server.stop()
         sequencer.close()

@@ -57,8 +57,10 @@ class Channel:
     async def close(self) -> None:
         """End the connection; open requests fail."""
         self._receiving.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._receiving
+        # Waited for, not awaited: the caller's own cancellation must not be taken for the task's.
+        await asyncio.wait({self._receiving})
+        if not self._receiving.cancelled():
+            self._receiving.result()
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
 
