@@ -129,7 +129,7 @@ interface IVault {
 
     /// @notice One entry for each leg is wanted.
     error SignatureCount(uint256 legs, uint256 signatures);
-    /// @notice The party of this leg has not signed, nor is it the caller.
+    /// @notice The party of this leg has not signed; a call is no signature, not even a contract's.
     error SignatureMissing(uint256 leg, address signer);
     /// @notice Not 65 bytes, v not 27 or 28, a high s, or no key at all. `place` is the leg, or the committee member.
     error SignatureMalformed(uint256 place);
@@ -170,15 +170,15 @@ interface IVault {
     // ----------------------------------------------------------------------------------------------------- commands
 
     /// @notice Hold the amount of one leg. Needs the signatures of all parties (payer of each on-chain leg, signer of
-    /// each account leg), or the payer of this leg as caller.
+    /// each account leg), or of the payer of this leg alone where that payer is the caller. A contract has no key and
+    /// so cannot be payer: nobody could bring its settlement to the log, and its hold would never end.
     /// @dev Errors in checking order: LegCount, PivotName, NoSuchLeg, WrongChain, WrongVault; then an equal hold that
     /// stands is success; HeldByPivot, TooLate, NoAmount, BadParty, WrongStatus, LaneOccupied, GenerationSpent,
     /// SignatureCount, SignatureMissing, SignatureMalformed, SignatureWrong, PullRefused.
     /// @param instruction The terms that the parties signed, redacted.
     /// @param leg Index of the leg to hold: one of the on-chain legs.
     /// @param signatures One entry per leg, on-chain legs first; empty where an earlier leg has the same signer. With
-    /// the payer of this leg as caller only the payer's own is needed, and none (the list may be empty) where that
-    /// payer is a contract: its call is its consent.
+    /// the payer of this leg as caller only the payer's own is needed.
     /// @return settlement The settlement's id.
     function prepare(RedactedInstruction calldata instruction, uint32 leg, bytes[] calldata signatures)
         external

@@ -12,14 +12,14 @@ from vault_deals import ABORT, ALICE, BOB, COMMIT, STRANGER, Deal, Leg, certific
 from vault_world import World, new_world
 
 BOUNDS = {
-    "prepare, fresh lane": 94_000,
-    "prepare, used lane": 77_000,
-    "prepare, one more signer": 85_000,
-    "settle one leg": 76_500,
-    "settle one leg, new holder": 93_500,
-    "settle two legs": 95_500,
-    "withdraw": 53_500,
-    "tombstone, used lane": 69_500,
+    "prepare, fresh lane": 92_500,
+    "prepare, used lane": 75_500,
+    "prepare, one more signer": 82_500,
+    "settle one leg": 76_000,
+    "settle one leg, new holder": 93_000,
+    "settle two legs": 94_500,
+    "withdraw": 53_000,
+    "tombstone, used lane": 68_000,
 }
 
 

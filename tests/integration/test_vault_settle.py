@@ -19,6 +19,7 @@ from vault_deals import (
     Deal,
     Leg,
     certificate,
+    with_dirty_bits,
 )
 from vault_world import GAS, Contract, Reverted, World, fund, new_world, reverts
 
@@ -273,3 +274,12 @@ def test_no_caller_can_make_a_push_fail_by_giving_too_little_gas(world: World, d
         ).names.count("Delivered")
         == 2
     )
+
+
+def test_a_leg_given_with_dirty_upper_bits_is_passed_over(world: World, deal: Deal) -> None:
+    """It is not what was held, whatever a compiler makes of such bits; nobody is paid and nobody is hindered."""
+    data = world.vault.call_data("settle", deal.id, COMMIT, certificate(deal.id, COMMIT), deal.calls(0, 1))
+    receipt = world.transact_raw(world.vault.address, with_dirty_bits(data, BOB.address))
+    assert receipt.names == ["Unmatched", "Unmatched"]
+    assert world.status(deal.legs[0]) == HELD
+    assert world.transact_raw(world.vault.address, data).names[0] == "Entitled"

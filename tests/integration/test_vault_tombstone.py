@@ -96,7 +96,7 @@ def test_success_closing_twice_is_success(world: World, deal: Deal) -> None:
 
 
 def test_success_the_payer_may_close_by_calling(world: World, deal: Deal) -> None:
-    """A contract wallet has no other way."""
+    """Its own call cannot use up anybody else's lane, so it needs no signature."""
     assert close(world, deal, None, sender=ALICE.address).names == ["Tombstoned"]
 
 

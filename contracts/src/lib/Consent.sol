@@ -9,11 +9,11 @@ import {IVault} from "../IVault.sol";
 /// @notice Who must sign an instruction before a leg of it may be held, and whether they did.
 library Consent {
     /// @notice Check the signatures that come with a leg. All parties have signed, or the payer of the leg is the
-    /// caller: then its own signature is enough, and its call alone where it is a contract, which has no key. Whatever
-    /// is given must be right.
+    /// caller: then its own signature is enough. Never less: without one signature of its parties the log takes no
+    /// settlement, and so could never end the hold. Whatever is given must be right.
     /// @param settlement What the parties signed.
     /// @param payer Of the leg to be held.
-    /// @param signatures One entry per leg; empty where an earlier leg has the same signer. A contract may give none.
+    /// @param signatures One entry per leg; empty where an earlier leg has the same signer.
     function check(
         IVault.RedactedInstruction calldata instruction,
         bytes32 settlement,
@@ -21,16 +21,15 @@ library Consent {
         bytes[] calldata signatures
     ) internal view {
         bool byPayer = msg.sender == payer;
-        bool byContract = byPayer && payer.code.length != 0;
-        if (byContract && signatures.length == 0) return;
-        uint256 legs = instruction.onchainLegs.length + instruction.accountLegs.length;
-        if (signatures.length != legs) revert IVault.SignatureCount(legs, signatures.length);
-        for (uint256 i; i < legs; ++i) {
-            address signer = signerOf(instruction, i);
-            if (signatures[i].length != 0) {
-                checkSigner(settlement, signatures[i], signer, i);
+        address[] memory signers = signersOf(instruction);
+        if (signatures.length != signers.length) revert IVault.SignatureCount(signers.length, signatures.length);
+        for (uint256 i; i < signers.length; ++i) {
+            bytes calldata signature = signatures[i];
+            address signer = signers[i];
+            if (signature.length != 0) {
+                checkSigner(settlement, signature, signer, i);
             } else {
-                bool needless = byContract || (byPayer && signer != payer) || _isEarlier(instruction, signer, i);
+                bool needless = (byPayer && signer != payer) || _isEarlier(signers, signer, i);
                 if (!needless) revert IVault.SignatureMissing(i, signer);
             }
         }
@@ -51,20 +50,27 @@ library Consent {
         return signer;
     }
 
-    /// @notice Give whose signature a leg needs: the payer on chain, the signer of an account leg.
-    function signerOf(IVault.RedactedInstruction calldata instruction, uint256 leg) internal pure returns (address) {
-        uint256 onchain = instruction.onchainLegs.length;
-        return leg < onchain ? instruction.onchainLegs[leg].payer : instruction.accountLegs[leg - onchain].signer;
+    /// @notice Give whose signature each leg needs: the payer on chain, then the signer of each account leg.
+    function signersOf(IVault.RedactedInstruction calldata instruction)
+        internal
+        pure
+        returns (address[] memory signers)
+    {
+        IVault.OnchainLeg[] calldata onchainLegs = instruction.onchainLegs;
+        IVault.RedactedAccountLeg[] calldata accountLegs = instruction.accountLegs;
+        signers = new address[](onchainLegs.length + accountLegs.length);
+        for (uint256 i; i < onchainLegs.length; ++i) {
+            signers[i] = onchainLegs[i].payer;
+        }
+        for (uint256 i; i < accountLegs.length; ++i) {
+            signers[onchainLegs.length + i] = accountLegs[i].signer;
+        }
     }
 
     /// @dev Tell whether an earlier leg has the same signer, and so its signature.
-    function _isEarlier(IVault.RedactedInstruction calldata instruction, address signer, uint256 leg)
-        private
-        pure
-        returns (bool)
-    {
+    function _isEarlier(address[] memory signers, address signer, uint256 leg) private pure returns (bool) {
         for (uint256 i; i < leg; ++i) {
-            if (signerOf(instruction, i) == signer) return true;
+            if (signers[i] == signer) return true;
         }
         return false;
     }

@@ -41,19 +41,34 @@ library TypedData {
 
     /// @notice Give hashStruct(OnchainLeg).
     function hashLeg(IVault.OnchainLeg calldata leg) internal pure returns (bytes32) {
-        return keccak256(abi.encode(ONCHAIN_LEG_TYPEHASH, leg));
+        uint256 place;
+        assembly ("memory-safe") {
+            place := leg
+        }
+        return _hashFlat(ONCHAIN_LEG_TYPEHASH, place, 7);
+    }
+
+    /// @notice Give the hash that stands for an account leg: hashStruct(AccountLeg), its terms hashed already.
+    function hashAccountLeg(IVault.RedactedAccountLeg calldata leg) internal pure returns (bytes32) {
+        uint256 place;
+        assembly ("memory-safe") {
+            place := leg
+        }
+        return _hashFlat(ACCOUNT_LEG_TYPEHASH, place, 2);
     }
 
     /// @notice Give hashStruct(Instruction): the memo and the terms of account legs stand in it as their hashes
     /// already.
     function hashInstruction(IVault.RedactedInstruction calldata instruction) internal pure returns (bytes32) {
-        bytes32[] memory onchain = new bytes32[](instruction.onchainLegs.length);
-        for (uint256 i; i < onchain.length; ++i) {
-            onchain[i] = hashLeg(instruction.onchainLegs[i]);
+        IVault.OnchainLeg[] calldata onchainLegs = instruction.onchainLegs;
+        bytes32[] memory onchain = new bytes32[](onchainLegs.length);
+        for (uint256 i; i < onchainLegs.length; ++i) {
+            onchain[i] = hashLeg(onchainLegs[i]);
         }
-        bytes32[] memory account = new bytes32[](instruction.accountLegs.length);
-        for (uint256 i; i < account.length; ++i) {
-            account[i] = keccak256(abi.encode(ACCOUNT_LEG_TYPEHASH, instruction.accountLegs[i]));
+        IVault.RedactedAccountLeg[] calldata accountLegs = instruction.accountLegs;
+        bytes32[] memory account = new bytes32[](accountLegs.length);
+        for (uint256 i; i < accountLegs.length; ++i) {
+            account[i] = hashAccountLeg(accountLegs[i]);
         }
         return keccak256(
             abi.encode(
@@ -69,6 +84,17 @@ library TypedData {
                 instruction.nonce
             )
         );
+    }
+
+    /// @dev hashStruct of `words` members of one word each, as they stand in the call data. An address with dirty upper
+    /// bits is hashed with them, and so is nothing that anybody signed or holds.
+    function _hashFlat(bytes32 typeHash, uint256 place, uint256 words) private pure returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            let buffer := mload(0x40)
+            mstore(buffer, typeHash)
+            calldatacopy(add(buffer, 0x20), place, shl(5, words))
+            hash := keccak256(buffer, shl(5, add(words, 1)))
+        }
     }
 
     /// @dev keccak256 of the words without their count, as EIP-712 hashes an array of structs.
