@@ -1,9 +1,11 @@
 """What a vault needs is sent once, by the node whose turn it is, and only where it would succeed."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import pytest
+from aiohttp import web
 from eth_abi.abi import encode
 
 from interlock.core.committee import MemberIndex
@@ -11,6 +13,7 @@ from interlock.core.decision import Outcome
 from interlock.core.instruction import vault_name
 from interlock.encoding.keccak import keccak256
 from interlock.encoding.values import Uint32, Uint64, hex_of
+from interlock.ledgers.evm import submission
 from interlock.ledgers.evm.abi import HoldStatus
 from interlock.ledgers.evm.ledger import EvmLedger, EvmSettings
 from interlock.ledgers.evm.rpc import RpcRefused
@@ -182,6 +185,30 @@ async def test_a_node_whose_turn_passed_does_not_wait_again(
     clock.time += 4 * STAGGER_S
     await late.prepare(known)
     assert clock.slept == [2 * STAGGER_S] * 2
+
+
+async def test_so_many_legs_ask_the_chain_at_a_time(
+    chain: FakeChain, ledger_of: MakeLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many legs are to be prepared, the endpoint gets a bounded number of requests at once."""
+    monkeypatch.setattr(submission, "UNDER_WAY_MAX", 2)
+    ledger = ledger_of(0)
+    await ledger.check()
+    running, most = 0, 0
+
+    async def slow(answers: list[object]) -> web.Response:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        running -= 1
+        return web.json_response(answers)
+
+    chain.mine(exits=(False, False, False, b""))
+    chain.faults += [lambda answers: lambda _request: slow(answers)] * 8
+    await asyncio.gather(*(ledger.prepare(watch(world.instruction(salt=salt))) for salt in range(1, 9)))
+    assert (most, chain.faults) == (2, [])
 
 
 async def test_a_second_call_while_one_waits_does_nothing(

@@ -2,7 +2,8 @@
 
 It keeps no list of things to do. After every block it compares what each touched settlement needs (`core.effects`)
 with what is under way, starts what is missing and stops what is no longer wanted; after a crash it does the same for
-all settlements. So nothing is forgotten and nothing is done that the log has overtaken.
+all settlements. So nothing is forgotten and nothing is done that the log has overtaken. How much one ledger is asked at
+a time is its adapter's to bound, since only the adapter knows when it asks and when it merely waits.
 """
 
 import asyncio
@@ -32,8 +33,6 @@ REFUSED_MOST_S = 600.0
 """Longest pause after a ledger refused."""
 DOUBLINGS_MAX = 16
 """Beyond it every pause has long reached its most."""
-UNDER_WAY_MAX = 64
-"""Requests to one ledger at the same time."""
 
 
 def watch_of(settlement: Settlement, leg: int) -> Watch:
@@ -63,7 +62,6 @@ class Performer:
         self._voter = voter
         self._stop = stop
         self._tasks: dict[SettlementId, dict[Effect, asyncio.Task[None]]] = {}
-        self._turns = {name: asyncio.Semaphore(UNDER_WAY_MAX) for name in ledgers}
         self.troubles: dict[tuple[SettlementId, int], str] = {}
         """Why the newest attempt on a leg did not work, in words for people."""
 
@@ -83,13 +81,13 @@ class Performer:
             if not running:
                 del self._tasks[id_]
 
-    async def close(self) -> None:
-        """Stop everything under way."""
+    def stop(self) -> "list[asyncio.Task[None]]":
+        """Cancel everything under way; give what is to be awaited."""
         tasks = [task for running in self._tasks.values() for task in running.values()]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         self._tasks.clear()
+        return tasks
 
     async def _guard(self, effect: Effect) -> None:
         """Let no defect die in silence: whatever is not foreseen stops the node."""
@@ -130,8 +128,7 @@ class Performer:
             return _Attempt.REFUSED
         ask = ledger.prepare if isinstance(effect, PrepareLeg) else ledger.deliver
         try:
-            async with self._turns[ledger.name]:
-                await ask(watch_of(known, effect.leg))
+            await ask(watch_of(known, effect.leg))
         except LedgerError as error:
             self.troubles[key] = str(error)
             log.warning("%s of %s leg %d: %s", type(effect).__name__, hex_of(key[0]), key[1], error)

@@ -85,7 +85,7 @@ class EvmLedger:
 
     async def prepare(self, watch: Watch) -> None:
         """Send `prepare` where the hold is missing and both exits would succeed; see `Submission.prepare`."""
-        await self._observer.check()
+        await self._check_in_turn()
         await self._submission.prepare(watch)
 
     async def deliver(self, watch: Watch) -> None:
@@ -94,8 +94,13 @@ class EvmLedger:
         if certificate is not None and certificate.decision.epoch != self._committee.epoch:
             sentence = f"the certificate is of epoch {certificate.decision.epoch}, not of {self._committee.epoch}"
             raise LedgerRefused(sentence, self.name, watch.settlement, watch.leg)
-        await self._observer.check()
+        await self._check_in_turn()
         await self._submission.deliver(watch)
+
+    async def _check_in_turn(self) -> None:
+        """Check as `check` does, with no more legs at a time than may ask the chain for anything else."""
+        async with self._submission.slots:
+            await self._observer.check()
 
     async def observe(self, watches: Sequence[Watch]) -> Sighting:
         """Give every final fact of the watched legs; see `Observer.look`."""

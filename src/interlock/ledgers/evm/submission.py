@@ -9,8 +9,9 @@ that send at once do no harm: an equal hold is success, and decided legs are pas
 Source: specification 6 ("The vault") and 11 ("a stranger submits … twice", "delivery transaction dropped by a reorg").
 """
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -38,6 +39,8 @@ from interlock.ledgers.protocol import LedgerError, LedgerNonsense, LedgerRefuse
 
 _LOG = logging.getLogger(__name__)
 
+UNDER_WAY_MAX = 64
+"""Legs for which the chain is asked, or sent something, at the same time; those that wait their turn do not count."""
 ROUNDS_MAX = 4_096
 """Purposes whose turns are remembered; the oldest are forgotten, which costs a wait at most."""
 
@@ -72,6 +75,8 @@ class Submission:
     stagger_s: float
     """Seconds between two nodes' turns: longer than a block takes, or the next one cannot see what was sent."""
     timing: Timing = field(default_factory=Timing)
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UNDER_WAY_MAX), init=False)
+    """One for each leg that asks or sends; never held while it sleeps."""
     _rounds: dict[str, float] = field(default_factory=dict, init=False)
     """When each purpose was first asked for in the present round of turns."""
     _busy: set[str] = field(default_factory=set, init=False)
@@ -85,12 +90,11 @@ class Submission:
         terms = _leg(watch)
         data = encode_prepare(watch.terms, watch.leg, _signatures(watch))
         action = _Action(_purpose("prepare", watch), watch.leg, data, _shape("prepare", watch))
-        async with self._once(action.purpose) as is_first:
-            if not is_first or not await self._can_hold(watch, terms):
-                return
-            if await self._waited(action, watch.settlement) and not await self._can_hold(watch, terms):
-                return
-            await self._send(action, watch)
+
+        async def needed() -> _Action | None:
+            return action if await self._can_hold(watch, terms) else None
+
+        await self._in_turn(action.purpose, watch, needed)
 
     async def deliver(self, watch: Watch) -> None:
         """Bring the certificate to every leg of the settlement in this vault that still needs it.
@@ -102,12 +106,25 @@ class Submission:
         certificate = watch.certificate
         if certificate is None:
             raise ValueError("a certificate is needed to deliver")
-        async with self._once(_purpose("deliver", watch)) as is_first:
-            action = await self._needed(watch, certificate) if is_first else None
-            if action is not None and await self._waited(action, watch.settlement):
-                action = await self._needed(watch, certificate)
-            if action is not None:
-                await self._send(action, watch)
+        await self._in_turn(_purpose("deliver", watch), watch, lambda: self._needed(watch, certificate))
+
+    async def _in_turn(self, purpose: str, watch: Watch, needed: Callable[[], Awaitable[_Action | None]]) -> None:
+        """Look what is needed and send it; before this node's turn, sleep until then and look again."""
+        async with self._once(purpose) as is_first:
+            if not is_first:
+                return
+            async with self.slots:
+                action = await needed()
+                wait_s = 0.0 if action is None else self._wait_s(action, watch.settlement)
+                if action is not None and wait_s <= 0:
+                    await self._send(action, watch)
+            if wait_s <= 0:
+                return
+            await self.timing.sleep(wait_s)
+            async with self.slots:
+                action = await needed()
+                if action is not None:
+                    await self._send(action, watch)
 
     async def _can_hold(self, watch: Watch, terms: OnchainLeg) -> bool:
         """Tell whether the hold is missing, and could be made and let out again, at the newest block."""
@@ -182,8 +199,8 @@ class Submission:
             why = describe(error.data) if error.data else error.message
             raise kind(f"{verb} would revert: {why}", self.vault.ledger, watch.settlement, watch.leg) from None
 
-    async def _waited(self, action: _Action, settlement: SettlementId) -> bool:
-        """Wait for this node's turn; tell whether there was a wait, after which the caller looks again."""
+    def _wait_s(self, action: _Action, settlement: SettlementId) -> float:
+        """Give the seconds until this node's turn; none are left where it is zero or less."""
         purpose = action.purpose
         members = len(self.vault.committee.members)
         place = int.from_bytes(keccak256(settlement + int(action.leg).to_bytes(4, "big")), "big")
@@ -195,11 +212,7 @@ class Submission:
             while len(self._rounds) >= ROUNDS_MAX:
                 del self._rounds[next(iter(self._rounds))]
             self._rounds[purpose] = began = now
-        wait = began + rank * self.stagger_s - now
-        if wait <= 0:
-            return False
-        await self.timing.sleep(wait)
-        return True
+        return began + rank * self.stagger_s - now
 
     @asynccontextmanager
     async def _once(self, purpose: str) -> AsyncIterator[bool]:
