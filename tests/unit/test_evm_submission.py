@@ -272,10 +272,9 @@ async def test_a_finished_leg_needs_nothing(
 async def test_an_aborted_leg_without_a_hold_gets_a_tombstone(
     chain: FakeChain, ledger: EvmLedger, known: Watch
 ) -> None:
-    """With the payer's signature, and while a hold could still come."""
+    """Where every party has signed, so that a stranger could still bring the hold, and while one could come."""
     aborted = decided(known, Outcome.ABORT)
-    unsigned = replace(aborted, signatures=())
-    await ledger.deliver(unsigned)
+    await ledger.deliver(replace(aborted, signatures=()))
     await ledger.deliver(decided(known, Outcome.COMMIT))
     chain.mine(time=world.PREPARE_BY + 1)
     await ledger.deliver(aborted)
@@ -285,6 +284,20 @@ async def test_an_aborted_leg_without_a_hold_gets_a_tombstone(
     assert functions(chain) == ["tombstone"]
     _, leg, signature, proof = sent(chain.raw[0]).values
     assert (leg, signature, proof[0]) == (0, known.signatures[0].signature, 1)
+
+
+@pytest.mark.parametrize("signers", [[0], [1]], ids=["the payer's", "the others'"])
+async def test_no_gas_is_spent_on_what_not_all_have_signed(
+    chain: FakeChain, ledger: EvmLedger, known: Watch, signers: list[int]
+) -> None:
+    """Only the payer himself could still hold, and is given it back; whoever signs alone makes no node pay."""
+    aborted = decided(known, Outcome.ABORT)
+    alone = replace(aborted, signatures=tuple(aborted.signatures[place] for place in signers))
+    await ledger.deliver(alone)
+    assert chain.raw == []
+    chain.hold(known)
+    await ledger.deliver(alone)
+    assert functions(chain) == ["settle"]
 
 
 async def test_another_leg_in_the_lane_is_left_alone(chain: FakeChain, ledger: EvmLedger, known: Watch) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from interlock.core.committee import MemberIndex
 from interlock.core.decision import Certificate, Outcome
-from interlock.core.instruction import LegIndex, OnchainLeg, SettlementId, legs_of, signer_of
+from interlock.core.instruction import LegIndex, OnchainLeg, SettlementId, legs_of, required_signers, signer_of
 from interlock.encoding.canonical import Malformed
 from interlock.encoding.keccak import keccak256
 from interlock.encoding.values import Uint32, hex_of
@@ -100,8 +100,8 @@ class Submission:
         """Bring the certificate to every leg of the settlement in this vault that still needs it.
 
         Held legs are settled in one call; an entitled leg is withdrawn; an aborted one that was never held gets a
-        tombstone where its payer's signature is known and a hold could still come. ValueError without a certificate;
-        Stuck; LedgerRefused where the vault would revert.
+        tombstone where every party has signed and a hold could still come. ValueError without a certificate; Stuck;
+        LedgerRefused where the vault would revert.
         """
         certificate = watch.certificate
         if certificate is None:
@@ -180,12 +180,16 @@ class Submission:
         return header.time
 
     def _tombstone(self, watch: Watch, certificate: Certificate) -> _Action | None:
-        """Close the leg where the payer's signature allows it; without it nobody may use up the payer's lane."""
-        payer = _leg(watch).payer
-        signature = next((each.signature for each in watch.signatures if each.signer == payer), None)
-        if signature is None:
+        """Close the leg where every party has signed, so that anybody could still bring its hold.
+
+        Else only the payer himself could hold, and would be given it back with the certificate: without a tombstone
+        the leg is closed once the chain's own time is past `prepareBy`. So whoever signs alone makes no node pay gas.
+        """
+        signatures = {each.signer: each.signature for each in watch.signatures}
+        if not signatures.keys() >= set(required_signers(watch.terms)):
             return None
-        call = encode_tombstone(watch.terms, watch.leg, signature, certificate, self.vault.committee)
+        payers = signatures[_leg(watch).payer]
+        call = encode_tombstone(watch.terms, watch.leg, payers, certificate, self.vault.committee)
         return _Action(_purpose("tombstone", watch), watch.leg, call, _shape("tombstone", watch))
 
     async def _send(self, action: _Action, watch: Watch) -> None:
