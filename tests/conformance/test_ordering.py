@@ -1,7 +1,6 @@
 """What every ordered log promises, asked of each that there is."""
 
 import asyncio
-import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
@@ -33,6 +32,12 @@ DOOR = """
 def door(entry):
     return "it says no" if entry.startswith(b"no") else None
 """
+PROGRAM = f"""
+import sys
+from interlock.ordering.embedded.__main__ import main
+{DOOR}
+sys.exit(main(check=door))
+"""
 
 
 class Bench(Protocol):
@@ -57,7 +62,7 @@ class MemoryBench:
     def __init__(self) -> None:
         self._now = 1_000
         scope: dict[str, Callable[[bytes], str | None]] = {}
-        exec(DOOR, scope)  # noqa: S102 - the same few lines that the process imports
+        exec(DOOR, scope)  # noqa: S102 - the same few lines that the process runs
         self._log = MemoryLog(NETWORK, self._tick, check=scope["door"])
 
     def _tick(self) -> int:
@@ -86,15 +91,12 @@ class ProcessBench:
     """The sequencer process, killed with SIGKILL, reached over its socket."""
 
     def __init__(self, folder: Path) -> None:
-        (folder / "a_door.py").write_text(DOOR)
-        argv = [sys.executable, "-m", "interlock.ordering.embedded", "--home", str(folder / "log")]
-        argv += ["--network-id", hex_of(NETWORK), "--check", "a_door:door"]
+        argv = [sys.executable, "-c", PROGRAM, "--home", str(folder / "log"), "--network-id", hex_of(NETWORK)]
         argv += ["--block-interval-s", "0.01", "--idle-interval-s", "0.05"]
         self._port = 0
         self._clients: list[EmbeddedLog] = []
         self._argv = argv
-        path = os.pathsep.join((str(folder), os.environ.get("PYTHONPATH", "")))
-        self._process = ManagedProcess(argv, folder / "sequencer.log", "sequencer", env={"PYTHONPATH": path})
+        self._process = ManagedProcess(argv, folder / "sequencer.log", "sequencer")
 
     def reach(self) -> OrderedLog:
         """Give a client."""

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,8 @@ from sequencer_world import HOST, NETWORK, PATIENCE_S
 
 from interlock.ordering.embedded import __main__ as program
 from interlock.ordering.embedded.channel import Channel
-from interlock.ordering.embedded.sequencer import Pace, Sequencer
+from interlock.ordering.embedded.sequencer import Sequencer
 from interlock.ordering.embedded.store import BlockStore
-from interlock.ordering.protocol import admit_all
 
 
 class Stubborn:
@@ -69,7 +69,8 @@ async def test_who_is_cancelled_while_stopping_a_sequencer_is_cancelled(
     stop.set()
     monkeypatch.setattr(Sequencer, "run", stubborn.work)
     monkeypatch.setattr(program, "stop_event", lambda **_: stop)
-    options = argparse.Namespace(check=admit_all, follower_stall_s=1.0, host=HOST, port=0, until_stdin_ends=False)
-    serving = asyncio.create_task(program._serve(BlockStore(tmp_path / "log", NETWORK), Pace(), options))
+    options = argparse.Namespace(follower_stall_s=1.0, host=HOST, port=0, until_stdin_ends=False)
+    make = partial(Sequencer, BlockStore(tmp_path / "log", NETWORK), lambda: 1)
+    serving = asyncio.create_task(program._serve(make, options))
     await cancel_while_it_ends(serving, stubborn)
     await end_the_rest()

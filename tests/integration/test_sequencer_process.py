@@ -60,9 +60,6 @@ async def test_another_networks_folder_is_refused(process: ManagedProcess, tmp_p
     [
         ("--network-id", "0x1234"),
         ("--network-id", "zz" * 32),
-        ("--check", "no_such_module:door"),
-        ("--check", "json"),
-        ("--check", "math:pi"),
         ("--idle-interval-s", "0"),
         ("--block-interval-s", "2", "--idle-interval-s", "1"),
     ],

@@ -7,17 +7,18 @@ Exit codes: 0 asked to stop, 2 usage (also a folder that is held or another netw
 
 import argparse
 import asyncio
-import importlib
 import logging
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from interlock.encoding.values import Bytes32
 from interlock.ordering.embedded.sequencer import BLOCK_INTERVAL_S, IDLE_INTERVAL_S, Pace, Sequencer
 from interlock.ordering.embedded.server import FOLLOWER_STALL_S, LogServer
 from interlock.ordering.embedded.store import BlockStore, StoreError, StoreForeign, StoreHeld
-from interlock.ordering.protocol import Check, admit_all
+from interlock.ordering.protocol import Check, LogLimits, admit_all
 from interlock.service.process import UNTIL_STDIN_ENDS, log_to_stderr, say_ready, stop_event
 
 FILE_NAME = "log.sqlite3"
@@ -28,11 +29,10 @@ _HASH_BYTES = 32
 logger = logging.getLogger("interlock.ordering.embedded")
 
 
-def main(argv: list[str] | None = None, *, check: Check | None = None) -> int:
-    """Run until stopped; give the exit code. `check` is the log's door where a program of its own wires it."""
+def main(argv: list[str] | None = None, *, check: Check = admit_all, limits: LogLimits | None = None) -> int:
+    """Run until stopped; give the exit code. The log's door and its bounds come from a program that knows entries."""
     parser = _parser()
     options = parser.parse_args(argv)
-    options.check = check or options.check
     try:
         pace = Pace(options.block_interval_s, options.idle_interval_s)
     except ValueError as error:
@@ -41,7 +41,8 @@ def main(argv: list[str] | None = None, *, check: Check | None = None) -> int:
     try:
         options.home.mkdir(parents=True, exist_ok=True)
         with BlockStore(options.home / FILE_NAME, options.network_id) as store:
-            asyncio.run(_serve(store, pace, options))
+            sequencer = partial(Sequencer, store, _clock, check=check, limits=limits, pace=pace)
+            asyncio.run(_serve(sequencer, options))
     except (StoreHeld, StoreForeign) as error:
         logger.error("%s", error)  # noqa: TRY400 - the sentence says it all; a traceback would bury it
         return EXIT_USAGE
@@ -51,15 +52,10 @@ def main(argv: list[str] | None = None, *, check: Check | None = None) -> int:
     return 0
 
 
-async def _serve(store: BlockStore, pace: Pace, options: argparse.Namespace) -> None:
+async def _serve(make: Callable[[], Sequencer], options: argparse.Namespace) -> None:
     """Serve until a signal, or until the sequencer fails, whose error is raised."""
     stop = stop_event(until_stdin_ends=options.until_stdin_ends)
-    sequencer = Sequencer(
-        store,
-        lambda: int(time.time()),
-        check=options.check,
-        pace=pace,
-    )
+    sequencer = make()
     server = LogServer(sequencer, follower_stall_s=options.follower_stall_s)
     try:
         port = await server.start(options.host, options.port)
@@ -88,7 +84,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--block-interval-s", type=float, default=BLOCK_INTERVAL_S, help="least between blocks")
     parser.add_argument("--idle-interval-s", type=float, default=IDLE_INTERVAL_S, help="most between blocks")
     parser.add_argument("--follower-stall-s", type=float, default=FOLLOWER_STALL_S, help="unread this long: dropped")
-    parser.add_argument("--check", type=_check, default=admit_all, metavar="MODULE:FUNCTION", help="the log's door")
     parser.add_argument(UNTIL_STDIN_ENDS, action="store_true", help="stop when standard input ends")
     return parser
 
@@ -103,16 +98,8 @@ def _network_id(text: str) -> Bytes32:
     return Bytes32(value)
 
 
-def _check(text: str) -> Check:
-    """Find the function that admits entries: ordering itself knows no entry, so wiring names it."""
-    module, _, name = text.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise argparse.ArgumentTypeError(f"{text!r} names no function: {error}") from None
-    if not callable(found):
-        raise argparse.ArgumentTypeError(f"{text!r} is not callable")
-    return found  # type: ignore[no-any-return]  # what a name leads to has no type
+def _clock() -> int:
+    return int(time.time())
 
 
 if __name__ == "__main__":
