@@ -65,5 +65,5 @@ async def test_legs_that_wait_their_turn_delay_no_leg_whose_turn_is_now() -> Non
         performer.refresh([each.id for each in known])
         async with asyncio.timeout(PATIENCE_S):
             await has_sent.wait()
-        await performer.close()
+        await asyncio.gather(*performer.stop(), return_exceptions=True)
         await ledger.close()
