@@ -1,5 +1,7 @@
 """A node halts rather than sign what it must not: it signs and performs nothing more, says why, and keeps answering."""
 
+import asyncio
+import gc
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -218,6 +220,26 @@ async def test_a_halted_node_performs_nothing_more(nodes: Nodes) -> None:
     assert nodes.bank.count("prepare", 3) == nodes.vault.count("deliver", 3) == 0
     later = [decode_entry(each) for each in nodes.log.brought[brought:]]
     assert {each.member for each in later if isinstance(each, Attest | SignDecisions)} == {0, 1, 2}
+
+
+@pytest.mark.parametrize("steps", range(4))
+async def test_a_node_that_is_stopped_while_it_halts_leaves_nothing_behind(
+    nodes: Nodes, caplog: pytest.LogCaptureFixture, steps: int
+) -> None:
+    """A stop and a halt, however close, end all the node's work; no error turns up later that nobody took note of."""
+    nodes.vault.ignores = True
+    seat = nodes.sit(0)
+    await nodes.bring()
+    await nodes.until(lambda: nodes.vault.count("prepare"))
+    seat.node._halt_because(RuntimeError("stop it"))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    await nodes.leave(0)
+    del seat
+    gc.collect()
+    others = [each for each in asyncio.all_tasks() if each is not asyncio.current_task()]
+    assert others == []
+    assert "never retrieved" not in caplog.text
 
 
 async def test_those_who_wait_for_their_entry_are_told_of_the_halt(nodes: Nodes) -> None:

@@ -35,6 +35,8 @@ from support.puppet_log import PuppetLog
 from support.world import BANK, GENESIS, NETWORK, NODES, START, VAULT_NAME, configure, id_of, instruct, instruction
 
 EVERYBODY = (0, 1, 2, 3)
+TWIN = 100
+"""How far a Byzantine member's second seat is from its first."""
 
 
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,9 +100,14 @@ class Nodes:
         for member in tuple(self.seats):
             await self.leave(member)
 
-    def sit(self, member: int, *, log: OrderedLog | None = None, home: Path | None = None) -> Seat:
-        """Start a member's node on its home, which is made where it is missing."""
-        where = home or self.folder / f"node-{member}"
+    def sit(self, member: int, *, log: OrderedLog | None = None, home: Path | None = None, twin: bool = False) -> Seat:
+        """Start a member's node on its home, which is made where it is missing.
+
+        A twin is a second node with the same key and a record of its own, as only a Byzantine member runs; its seat is
+        `TWIN` farther.
+        """
+        place = member + TWIN if twin else member
+        where = home or self.folder / f"node-{place}"
         if not where.exists():
             where.mkdir()
             SignOnceRecord.create(where / RECORD_FILE).close()
@@ -124,7 +131,7 @@ class Nodes:
         running = asyncio.create_task(node.run(), name=f"node {member}")
         running.add_done_callback(lambda _: self.bell.ring())
         seat = Seat(member, where, log or self.log, connections, node, record, store, running)
-        self.seats[member] = seat
+        self.seats[place] = seat
         return seat
 
     def sit_all(self, members: Iterable[int] = EVERYBODY) -> list[Seat]:

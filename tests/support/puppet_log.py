@@ -8,9 +8,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
 from enum import Enum, auto
 
+from interlock.core.attestation import Fact
 from interlock.core.decision import Outcome
 from interlock.core.entry import Anchor, Attest, Entry, SignDecisions
 from interlock.core.instruction import SettlementId
+from interlock.core.rejection import Rejection
 from interlock.encoding.canonical import encode
 from interlock.encoding.values import Bytes32, Height, Uint64
 from interlock.entries.check import decode_entry
@@ -109,12 +111,12 @@ class PuppetLog(MemoryLog):
         self._require_up()
         self.brought.append(entry)
         read = decode_entry(entry)
-        treatment = self.treat(read) if not hasattr(read, "reason") else Treatment.REFUSE  # type: ignore[arg-type]
+        treatment = Treatment.REFUSE if isinstance(read, Rejection) else self.treat(read)
+        if treatment is Treatment.KEEP_BACK:
+            self.kept_back.append(entry)
         self._bell.ring()
         if treatment is Treatment.REFUSE:
             raise EntryRefused("the log does not like it")
-        if treatment is Treatment.KEEP_BACK:
-            self.kept_back.append(entry)
         if treatment in {Treatment.ORDER, Treatment.TAKE_UNANSWERED}:
             await super().submit(entry)
             self._move()
@@ -155,12 +157,16 @@ def signed_outcomes(*logs: PuppetLog) -> dict[tuple[int, SettlementId], set[Outc
     return found
 
 
-def attested(log: PuppetLog, member: int) -> list[tuple[int, int]]:
-    """Give leg and fact of everything a member attested to a log, in order, repetitions included."""
-    entries = [decode_entry(each) for each in log.brought]
+def votes_in(entries: Iterable[bytes]) -> list[tuple[int, int, Fact]]:
+    """Give member, leg and fact of every vote in these entries, in order, repetitions included."""
     return [
-        (signed.attestation.leg, int(signed.attestation.fact))
-        for entry in entries
-        if isinstance(entry, Attest) and entry.member == member
+        (entry.member, signed.attestation.leg, signed.attestation.fact)
+        for entry in map(decode_entry, entries)
+        if isinstance(entry, Attest)
         for signed in entry.attestations
     ]
+
+
+def attested(log: PuppetLog, member: int) -> list[tuple[int, Fact]]:
+    """Give leg and fact of everything that a member brought to a log."""
+    return [(leg, fact) for who, leg, fact in votes_in(log.brought) if who == member]

@@ -117,10 +117,11 @@ class Node:
         except Exception as error:  # noqa: BLE001 - whatever ends a loop halts the node, and is said
             self._halt(error)
         finally:
-            for each in tasks:
+            # All is cancelled before anything is awaited, because whoever stops the node may not wait for it. Of several
+            # reasons to halt at once the first was told; waiting for the others keeps them from turning up later.
+            for each in (*tasks, self._stopped):
                 each.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await self._performer.close()
+            await asyncio.gather(*tasks, *self._performer.stop(), self._stopped, return_exceptions=True)
 
     async def submit(self, entry: PartyEntry) -> tuple[SettlementId | None, Rejection | None]:
         """Bring a party's entry to the log and wait until this node has applied it.
