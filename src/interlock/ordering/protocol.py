@@ -69,7 +69,7 @@ class LogLimits:
     """Bound everything that a log keeps in memory or puts into one block."""
 
     entry_bytes_max: int = 262_144
-    """An entry; a node's batch of a few hundred attestations fits."""
+    """An entry. A log knows no entries: a network's wiring gives its own bound, which is this one today."""
     block_entries_max: int = 4_096
     """Entries of one block, so that applying a block stays well under a second."""
     block_bytes_max: int = 1_048_576
