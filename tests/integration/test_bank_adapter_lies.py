@@ -30,7 +30,7 @@ from interlock.core.instruction import LegIndex, hash_account_terms
 from interlock.encoding.values import ZERO_BYTES32, Bytes32, MinorUnits, Uint32, Uint64, Uint256, UnixSeconds, hex_of
 from interlock.evidence.bank_receipt import BankEvent, BankReceipt
 from interlock.ledgers.bank.adapter import BankLedger
-from interlock.ledgers.bank.client import ANSWER_BYTES_MAX
+from interlock.ledgers.bank.client import ANSWER_BYTES_MAX, PUTS_MAX
 from interlock.ledgers.protocol import LedgerError, LedgerNonsense, LedgerRefused, LedgerUnavailable, Watch
 
 KEY = ReceiptKey.generate()
@@ -325,6 +325,28 @@ async def test_a_refusals_sentence_is_cut_to_a_bound(liar: Liar) -> None:
     trouble = await liar.trouble()
     assert isinstance(trouble, LedgerRefused)
     assert len(str(trouble)) < 1_200
+
+
+async def test_requests_that_wait_keep_no_look_from_the_bank(liar: Liar) -> None:
+    """However many holds are asked for at once and not answered yet, a look has a connection of its own."""
+    asked, is_answering = asyncio.Event(), asyncio.Event()
+    held = answer([KEY.sign(HELD)], BankEvent.HELD)
+
+    async def slow_to_hold(request: web.Request) -> web.StreamResponse:
+        if request.method == "PUT":
+            if liar.requests == PUTS_MAX:
+                asked.set()
+            await is_answering.wait()
+        return web.json_response(held)
+
+    liar.handler = slow_to_hold
+    waiting = [asyncio.create_task(liar.ledger.prepare(WATCH)) for _ in range(100)]
+    await asked.wait()
+    assert await liar.facts() == [Fact.HELD]
+    assert liar.requests == 1 + PUTS_MAX
+    is_answering.set()
+    await asyncio.gather(*waiting)
+    assert liar.requests == 101
 
 
 async def test_a_silent_bank_is_unavailable(liar: Liar) -> None:

@@ -1,5 +1,6 @@
 """HTTP requests to a bank: bounded, timed, and with every way of failing given its type."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,6 +15,8 @@ ANSWER_WITHIN_S = 10.0
 """A bank's answer takes one commit, milliseconds; a slower one is asked again."""
 CONNECTIONS_MAX = 16
 """Connections to one bank, and so requests at a time."""
+PUTS_MAX = CONNECTIONS_MAX // 2
+"""Holds and certificates brought at a time; the others wait without a clock, and looks find the other connections."""
 ANSWER_BYTES_MAX = 65_536
 """A leg's answer: at most two receipts of a few kilobytes each."""
 DETAIL_CHARACTERS_MAX = 400
@@ -51,10 +54,12 @@ class BankClient:
         self._read_token = read_token
         self._timeout = aiohttp.ClientTimeout(total=answer_within_s)
         self._session: aiohttp.ClientSession | None = None
+        self._puts = asyncio.Semaphore(PUTS_MAX)
 
     async def put(self, place: Place, suffix: str, body: bytes, kind: type[T]) -> T:
         """Send a body and give the answer; LedgerUnavailable, LedgerNonsense, LedgerRefused."""
-        status, content_type, data = await self._request("PUT", place, suffix, body)
+        async with self._puts:
+            status, content_type, data = await self._request("PUT", place, suffix, body)
         if status == _OK:
             return _answer(place, kind, content_type, data)
         raise _failure(place, status, content_type, data)
