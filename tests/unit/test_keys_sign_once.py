@@ -26,6 +26,8 @@ from interlock.keys.sign_once import (
 )
 
 COMMIT, ABORT = 1, 2
+PATIENCE_S = 30.0
+"""A broken record fails a test instead of hanging it; nothing waits for this to pass."""
 FIRST, SECOND = keccak256(b"first settlement"), keccak256(b"second settlement")
 
 PERMIT_AND_DIE = """
@@ -230,6 +232,54 @@ def test_a_restored_older_copy_shows_by_its_highest(path: Path, tmp_path: Path) 
     assert newest is not None
     assert highest == (5, block(5))
     assert highest[0] < newest[0]
+
+
+class WatchedLock:
+    """A lock that tells when somebody asks for it."""
+
+    def __init__(self) -> None:
+        self.is_asked = threading.Event()
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self.is_asked.set()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_closing_waits_for_the_permission_under_way(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `permit` whose caller was cancelled still runs in its thread: it ends before the file is closed."""
+    record, turn = SignOnceRecord(path), WatchedLock()
+    record._turn = turn  # type: ignore[assignment]  # all that is asked of a lock
+    is_writing, may_write = threading.Event(), threading.Event()
+    write = record._write
+    answers: list[Permitted | Conflict] = []
+
+    def write_late(row: Recorded | None, highest: tuple[int, Bytes32] | None) -> None:
+        is_writing.set()
+        assert may_write.wait(PATIENCE_S)
+        write(row, highest)
+
+    def close() -> None:
+        record.close()
+        turn.is_asked.set()  # also where it did not ask
+
+    monkeypatch.setattr(record, "_write", write_late)
+    permitting = threading.Thread(target=lambda: answers.append(record.permit(FIRST, COMMIT, 1, 7, block(7))))
+    permitting.start()
+    assert is_writing.wait(PATIENCE_S)
+    turn.is_asked.clear()
+    closing = threading.Thread(target=close)
+    closing.start()
+    assert turn.is_asked.wait(PATIENCE_S)
+    may_write.set()
+    permitting.join(PATIENCE_S)
+    closing.join(PATIENCE_S)
+    assert answers == [Permitted(Recorded(FIRST, COMMIT, 1, 7, block(7)))]
+    with SignOnceRecord(path) as again:
+        assert again.recorded(FIRST) is not None
 
 
 def test_threads_that_ask_for_both_outcomes_get_one(path: Path) -> None:

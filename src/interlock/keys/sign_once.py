@@ -189,8 +189,9 @@ class SignOnceRecord:
             return self._read_highest()
 
     def close(self) -> None:
-        """Let the record go; another process may open it."""
-        self._connection.close()
+        """Let the record go, after the call that is under way; another process may open it."""
+        with self._turn:
+            self._connection.close()
 
     def __enter__(self) -> Self:
         return self
