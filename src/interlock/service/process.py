@@ -1,8 +1,9 @@
 """The contract between a process and whoever starts it.
 
-The first line on standard output is one JSON object, printed when the process can serve; everything it has to say goes
-to standard error; SIGTERM and SIGINT end it cleanly, and so does the end of standard input where that is asked for
-(a parent that was killed closes its end of the pipe).
+The first line on standard output is one JSON object, printed when the process can serve. Its one required field is
+`url`, where the process is reached; more may follow, each program's own. Everything the process has to say goes to
+standard error; SIGTERM and SIGINT end it cleanly, and so does the end of standard input where that is asked for (a
+parent that was killed closes its end of the pipe).
 """
 
 import asyncio
@@ -25,7 +26,7 @@ def log_to_stderr() -> None:
 
 
 def say_ready(facts: Mapping[str, object]) -> None:
-    """Print the ready line."""
+    """Print the ready line; `facts` has at least the `url`."""
     print(json.dumps(facts), flush=True)  # noqa: T201 - the ready line is the contract with whoever started us
 
 
