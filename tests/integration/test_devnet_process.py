@@ -67,6 +67,21 @@ async def test_a_life_ends_by_kill_and_another_begins(tmp_path: Path) -> None:
     assert not process.is_running
 
 
+async def test_a_new_life_closes_the_pipes_of_one_that_ended_by_itself(tmp_path: Path) -> None:
+    """A child that exits by itself and is started again, without `kill` in between, leaves no pipe open."""
+    process = child(tmp_path, 'print(\'{"url": "x"}\', flush=True)')
+    await process.start()
+    assert await process.wait() == 0
+    first = process._popen
+    await process.start()
+    assert first is not None
+    assert first.stdin is not None
+    assert first.stdout is not None
+    assert first.stdin.closed
+    assert first.stdout.closed
+    await process.kill()
+
+
 async def test_terminate_waits_then_kills(tmp_path: Path) -> None:
     """A child deaf to SIGTERM is killed after the grace."""
     deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);" + READY

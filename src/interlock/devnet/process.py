@@ -172,6 +172,8 @@ class ManagedProcess:
         await self.terminate()
 
     def _spawn(self) -> "Future[Ready]":
+        # The life before may have ended by itself, so that nobody closed its pipes.
+        self._release()
         said_ready: Future[Ready] = Future()
         exited: Future[int] = Future()
         # A running future cannot be cancelled, so a waiter that gives up leaves it to the others.
