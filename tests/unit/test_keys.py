@@ -15,6 +15,7 @@ from interlock.keys.signer import (
     KeyFileExposed,
     KeyFileMalformed,
     KeyFileMissing,
+    KeyFileUnreadable,
     Signer,
 )
 
@@ -77,6 +78,14 @@ def test_a_folder_is_no_key(tmp_path: Path) -> None:
     """Only a regular file holds a key."""
     with pytest.raises(KeyFileMalformed, match="folder"):
         FileSigner.load(tmp_path)
+
+
+def test_a_key_that_cannot_be_read_is_its_own_error(tmp_path: Path) -> None:
+    """What the system refuses is told as it says it, and as an error of a key's file."""
+    path = tmp_path / "loop.key"
+    path.symlink_to(path)
+    with pytest.raises(KeyFileUnreadable, match="symbolic links"):
+        FileSigner.load(path)
 
 
 def test_a_key_is_never_overwritten(tmp_path: Path) -> None:

@@ -21,9 +21,12 @@ from interlock.core.committee import Genesis, genesis_fault
 from interlock.core.limits import NAME_BYTES_MAX
 from interlock.encoding.canonical import Malformed, decode, encode
 from interlock.encoding.values import Uint32
+from interlock.service.private_file import PrivateFileError, read_private
 
 CONFIG_FILE = "bank.json"
 DATABASE_FILE = "bank.sqlite"
+SECRET_BYTES_MAX = 4_096
+"""A file with a token or a private JWK, which has some 200 bytes."""
 TOKEN_BYTES_MIN = 16
 """A bearer token shorter than 128 bits can be guessed."""
 _ASSET = re.compile(r"[A-Z0-9]{1,12}/(?:[0-9]|1[0-8])\Z")
@@ -162,11 +165,10 @@ def _read(path: Path) -> bytes:
 
 
 def _read_secret(path: Path) -> bytes:
-    data = _read(path)
-    mode = path.stat().st_mode & 0o777
-    if mode & 0o077:
-        raise ConfigError(f"{path}: mode {mode:04o} lets others read it; chmod 600 it")
-    return data
+    try:
+        return read_private(path, SECRET_BYTES_MAX)
+    except PrivateFileError as error:
+        raise ConfigError(str(error)) from None
 
 
 def _read_token(path: Path) -> str:

@@ -6,19 +6,26 @@ What is signed was hashed before (typed data, reports); whether it may be signed
     ├── KeyFileMissing      no such file
     ├── KeyFileExists       a key stands there already; it is never overwritten
     ├── KeyFileExposed      others than its owner may read or write it
+    ├── KeyFileUnreadable   the system does not let it be read
     └── KeyFileMalformed    it holds no key
 """
 
 import os
 import secrets
-import stat
 from pathlib import Path
 from typing import Protocol, Self
 
 from interlock.encoding.secp256k1 import address_of, sign_digest
 from interlock.encoding.values import Address, Bytes32, Signature, hex_of
+from interlock.service.private_file import (
+    MODE,
+    PrivateFileError,
+    PrivateFileExposed,
+    PrivateFileMissing,
+    PrivateFileUnreadable,
+    read_private,
+)
 
-MODE = 0o600
 _SECRET_BYTES = 32
 _FILE_BYTES_MAX = 128
 """Far more than a key's 64 digits: a longer file is something else."""
@@ -38,6 +45,10 @@ class KeyFileExists(KeyFileError):
 
 class KeyFileExposed(KeyFileError):
     """The file's mode lets others at the key."""
+
+
+class KeyFileUnreadable(KeyFileError):
+    """The system does not let the file be read."""
 
 
 class KeyFileMalformed(KeyFileError):
@@ -69,16 +80,17 @@ class FileSigner:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a key's file. KeyFileMissing, KeyFileExposed, KeyFileMalformed, in this order."""
+        """Read a key's file. KeyFileMissing, KeyFileUnreadable, KeyFileExposed, KeyFileMalformed."""
         try:
-            # Opened first and judged by its descriptor, so that it cannot be exchanged in between.
-            with path.open("rb") as file:
-                _require_private(path, os.fstat(file.fileno()))
-                text = file.read(_FILE_BYTES_MAX)
-        except IsADirectoryError:
-            raise KeyFileMalformed(f"{path} is a folder, no key") from None
-        except FileNotFoundError:
+            text = read_private(path, _FILE_BYTES_MAX)
+        except PrivateFileMissing:
             raise KeyFileMissing(f"there is no key at {path}; make one, or give the right path") from None
+        except PrivateFileUnreadable as error:
+            raise KeyFileUnreadable(str(error)) from None
+        except PrivateFileExposed as error:
+            raise KeyFileExposed(f"{error}, and consider the key known") from None
+        except PrivateFileError as error:
+            raise KeyFileMalformed(f"{error}: no key") from None
         return cls._from_text(path, text)
 
     @classmethod
@@ -136,16 +148,6 @@ def _unhex(digits: bytes) -> bytes:
     if len(secret) != _SECRET_BYTES or len(digits) != 2 * _SECRET_BYTES:
         raise ValueError("not 64 digits")
     return secret
-
-
-def _require_private(path: Path, status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise KeyFileMalformed(f"{path} is no regular file")
-    mode = stat.S_IMODE(status.st_mode)
-    if mode & ~MODE:
-        raise KeyFileExposed(
-            f"{path} has mode {mode:04o}, looser than {MODE:04o}; chmod 600 it, and consider the key known"
-        )
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,8 +1,6 @@
 """The one place where a node's real parts are made and put together."""
 
 import logging
-import os
-import stat
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -31,6 +29,7 @@ from interlock.node.config import (
 from interlock.node.node import Node, Parts
 from interlock.node.store import NodeStore
 from interlock.ordering.embedded.client import EmbeddedLog
+from interlock.service.private_file import PrivateFileError, read_private
 
 log = logging.getLogger(__name__)
 
@@ -112,11 +111,8 @@ def connect_ledger(home: Path, config: NodeConfig, genesis: Genesis, to: VaultCo
 def _token(path: Path) -> str:
     """Read a bearer token's file, which only its owner may read. ConfigInvalid."""
     try:
-        with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            text = file.read(TOKEN_BYTES_MAX).decode("ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigInvalid(f"{path} gives no token: {error}") from None
-    if mode & ~0o600:
-        raise ConfigInvalid(f"{path} has mode {mode:04o}, looser than 0600; chmod 600 it")
-    return text
+        return read_private(path, TOKEN_BYTES_MAX).decode("ascii").strip()
+    except PrivateFileError as error:
+        raise ConfigInvalid(f"no token was read: {error}") from None
+    except UnicodeDecodeError:
+        raise ConfigInvalid(f"{path}: a token is ASCII") from None
