@@ -26,14 +26,15 @@ replaced by rotation. That is also why opening never creates: `create` is called
 
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 from interlock.encoding.values import Bytes32, hex_of
 from interlock.keys.signer import sync_folder
+from interlock.service.sqlite import Fault, blamed, open_exclusive
 
 FORMAT = 1
 """Kept as the file's user_version."""
@@ -131,9 +132,9 @@ class SignOnceRecord:
             raise RecordMissing(
                 f"there is no sign-once record at {path}; where it was lost, its key must sign no more: rotate it"
             )
-        self._path = path
+        self._blame = partial(_blame, path)
         self._turn = threading.Lock()
-        self._connection = _open(path)
+        self._connection = open_exclusive(path, _APPLICATION_ID, FORMAT, self._blame)
 
     @classmethod
     def create(cls, path: Path) -> Self:
@@ -142,7 +143,7 @@ class SignOnceRecord:
         draft = path.with_name(path.name + ".new")
         draft.unlink(missing_ok=True)
         draft.touch(mode=0o600)
-        with _reported(path), closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+        with blamed(partial(_blame, path)), closing(sqlite3.connect(draft, isolation_level=None)) as connection:
             connection.execute("PRAGMA synchronous = FULL")
             connection.executescript(_SCHEMA)
         try:
@@ -167,7 +168,7 @@ class SignOnceRecord:
         if len(settlement) != _HASH_BYTES or len(block_hash) != _HASH_BYTES:
             raise ValueError("settlement id and block hash have 32 bytes")
         asked = Recorded(settlement, outcome, epoch, height, block_hash)
-        with self._turn, _reported(self._path):
+        with self._turn, blamed(self._blame):
             highest = self._read_highest()
             self._require_same_log(highest, height, block_hash)
             previous = self._read(settlement)
@@ -180,12 +181,12 @@ class SignOnceRecord:
 
     def recorded(self, settlement: Bytes32) -> Recorded | None:
         """Give what stands for one settlement, None where nothing was ever permitted. RecordFailed."""
-        with self._turn, _reported(self._path):
+        with self._turn, blamed(self._blame):
             return self._read(settlement)
 
     def highest(self) -> tuple[int, Bytes32] | None:
         """Give height and hash of the newest log position under which anything was permitted, or None. RecordFailed."""
-        with self._turn, _reported(self._path):
+        with self._turn, blamed(self._blame):
             return self._read_highest()
 
     def close(self) -> None:
@@ -231,42 +232,12 @@ class SignOnceRecord:
             raise
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    with _reported(path):
-        connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
-        try:
-            # Exclusive before the write-ahead log: the lock is taken with the first access and held until closing.
-            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-            _require_format(connection, path)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("ROLLBACK")
-            # A process killed before its fsync may have left a row that only the system's cache knows. It counts from
-            # now on, so it goes to the disk now.
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except BaseException:
-            connection.close()
-            raise
-    return connection
-
-
-def _require_format(connection: sqlite3.Connection, path: Path) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    if (version, application) != (FORMAT, _APPLICATION_ID):
-        raise RecordForeign(f"{path} is no sign-once record of format {FORMAT}; give the right path")
-
-
-@contextmanager
-def _reported(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into ours."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-            raise RecordHeld(f"{path} is held by another process; one key signs in one process only") from error
-        if code == sqlite3.SQLITE_NOTADB:
-            raise RecordForeign(f"{path} is no sign-once record; give the right path") from error
-        raise RecordFailed(f"{path}: {error}; nothing may be signed until it is mended") from error
+def _blame(path: Path, fault: Fault, detail: str) -> SignOnceError:
+    """Say what is the matter with the file of a record."""
+    match fault:
+        case Fault.HELD:
+            return RecordHeld(f"{path} is held by another process; one key signs in one process only")
+        case Fault.FOREIGN:
+            return RecordForeign(f"{path} is no sign-once record of format {FORMAT}; give the right path")
+        case Fault.FULL | Fault.FAILED:
+            return RecordFailed(f"{path}: {detail}; nothing may be signed until it is mended")

@@ -13,8 +13,6 @@ the file, however long the log is.
 """
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -22,6 +20,7 @@ from interlock.encoding.values import Bytes32
 from interlock.ordering.embedded.frames import MalformedFrame
 from interlock.ordering.embedded.wire import StoredBlock, decode_entries, encode_entries
 from interlock.ordering.protocol import Head, LogBlock, LogForked, verify_follows
+from interlock.service.sqlite import Fault, blamed, open_exclusive
 
 FORMAT = 1
 """Kept as the file's user_version."""
@@ -71,12 +70,19 @@ class BlockStore:
         """
         self.path = path
         self.network_id = network_id
-        self._connection = self._open()
+        self._connection = open_exclusive(path, _APPLICATION_ID, FORMAT, self._blame, begin=self._begin)
+        try:
+            with blamed(self._blame):
+                self._require_network()
+                self._verify_tail()
+        except BaseException:
+            self._connection.close()
+            raise
 
     def append(self, block: LogBlock) -> None:
         """Store the next block durably. StoreFull: it is not stored. StoreFailed: known after a restart only."""
         row = (block.height, block.time, block.previous, encode_entries(block.entries))
-        with _reported(self.path):
+        with blamed(self._blame):
             self._connection.execute("INSERT INTO blocks VALUES (?, ?, ?, ?)", row)
 
     def after(self, height: int, *, blocks_max: int, bytes_max: int) -> list[StoredBlock]:
@@ -84,7 +90,7 @@ class BlockStore:
         found: list[StoredBlock] = []
         room = bytes_max
         query = "SELECT height, time, previous, entries FROM blocks WHERE height > ? ORDER BY height LIMIT ?"
-        with _reported(self.path):
+        with blamed(self._blame):
             for row in self._connection.execute(query, (height, blocks_max)):
                 found.append(StoredBlock(*row))
                 room -= len(found[-1].entries)
@@ -94,7 +100,7 @@ class BlockStore:
 
     def head(self) -> Head:
         """Give the newest position, its hash computed from the row."""
-        with _reported(self.path):
+        with blamed(self._blame):
             (height,) = self._connection.execute("SELECT coalesce(max(height), 0) FROM blocks").fetchone()
         if height == 0:
             return Head(0, self.network_id, 0)
@@ -111,50 +117,24 @@ class BlockStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open(self) -> sqlite3.Connection:
-        with _reported(self.path):
-            # The sequencer calls from its one storage thread, which is not the one that opened.
-            connection = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
-            try:
-                # Exclusive before the write-ahead log: no shared memory, and the lock is held until closing.
-                connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-                connection.execute("PRAGMA synchronous = FULL")
-                self._adopt(connection)
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("BEGIN IMMEDIATE")
-                connection.execute("ROLLBACK")
-                # A process killed before its fsync may have left a block that only the system's cache knows. It is
-                # shown from now on, so it goes to the disk now.
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                self._verify_tail(connection)
-            except BaseException:
-                connection.close()
-                raise
-        return connection
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        """Make the tables of a new file."""
+        connection.executescript(_SCHEMA)
+        connection.execute("INSERT INTO network VALUES (?)", (self.network_id,))
+        connection.execute("COMMIT")
 
-    def _adopt(self, connection: sqlite3.Connection) -> None:
-        """Make the tables of a new file; refuse a file that is not this network's."""
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if (version, application, tables) == (0, 0, 0):
-            connection.executescript(_SCHEMA)
-            connection.execute("INSERT INTO network VALUES (?)", (self.network_id,))
-            connection.execute("COMMIT")
-            return
-        if (version, application) != (FORMAT, _APPLICATION_ID):
-            raise StoreForeign(f"{self.path} is no log of format {FORMAT}; take another folder")
-        (found,) = connection.execute("SELECT id FROM network").fetchone()
+    def _require_network(self) -> None:
+        (found,) = self._connection.execute("SELECT id FROM network").fetchone()
         if found != self.network_id:
             raise StoreForeign(
                 f"{self.path} is the log of network 0x{found.hex()}, not of 0x{self.network_id.hex()}; "
                 "take another folder"
             )
 
-    def _verify_tail(self, connection: sqlite3.Connection) -> None:
+    def _verify_tail(self) -> None:
         """Hold the newest blocks against each other, so that a damaged file is not built upon."""
         query = "SELECT height, time, previous, entries FROM blocks ORDER BY height DESC LIMIT ?"
-        rows = connection.execute(query, (_TAIL_BLOCKS,)).fetchall()
+        rows = self._connection.execute(query, (_TAIL_BLOCKS,)).fetchall()
         before: Head | None = None
         try:
             for row in reversed(rows):
@@ -167,22 +147,18 @@ class BlockStore:
         except (MalformedFrame, LogForked, ValueError) as error:
             raise StoreFailed(f"{self.path} is damaged: {error}; restore it from a copy") from None
 
+    def _blame(self, fault: Fault, detail: str) -> StoreError:
+        """Say what is the matter with the file."""
+        match fault:
+            case Fault.HELD:
+                return StoreHeld(f"{self.path} is held by another process; stop that one first")
+            case Fault.FOREIGN:
+                return StoreForeign(f"{self.path} is no log of format {FORMAT}; take another folder")
+            case Fault.FULL:
+                return StoreFull(f"{self.path}: no room for another block ({detail}); free some space")
+            case Fault.FAILED:
+                return StoreFailed(f"{self.path}: {detail}")
+
 
 def _as_block(row: StoredBlock) -> LogBlock:
     return LogBlock(row.height, row.time, Bytes32(row.previous), decode_entries(row.entries))
-
-
-@contextmanager
-def _reported(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into ours."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-            raise StoreHeld(f"{path} is held by another process; stop that one first") from error
-        if code == sqlite3.SQLITE_NOTADB:
-            raise StoreForeign(f"{path} is no log; take another folder") from error
-        if code == sqlite3.SQLITE_FULL:
-            raise StoreFull(f"{path}: no room for another block ({error}); free some space") from error
-        raise StoreFailed(f"{path}: {error} ({getattr(error, 'sqlite_errorname', 'unknown')})") from error
