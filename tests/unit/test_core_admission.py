@@ -49,7 +49,6 @@ NAME = "é" * 64
 """128 bytes, the most that a name may have."""
 
 UNALTERABLE: dict[str, tuple[Instruction, Key, Reason]] = {
-    "17 legs": (instruction(1, 16), ALICE, Reason.TOO_MANY_LEGS),
     "a memo of 257 bytes": (instruction(memo="é" * 128 + "x"), ALICE, Reason.TEXT_TOO_LONG),
     "no ledger": (account(ledger=""), ALICE, Reason.TEXT_TOO_LONG),
     "no asset": (account(asset=""), ALICE, Reason.TEXT_TOO_LONG),
@@ -175,7 +174,6 @@ ALMOST = (
 FINE = (account_leg(ledger=PAYMENT_ONLY),)
 TWICE = (onchain_leg(), onchain_leg())
 PRECEDENCE: list[tuple[dict[str, object], Reason]] = [
-    ({}, Reason.TOO_MANY_LEGS),
     ({"account_legs": bad_at_every_step().account_legs[:2]}, Reason.TEXT_TOO_LONG),
     ({"memo": "", "account_legs": bad_at_every_step().account_legs[:2]}, Reason.TEXT_TOO_LONG),
     ({"memo": "", "account_legs": ALMOST}, Reason.AMOUNT_ZERO),

@@ -51,6 +51,17 @@ def test_each_stage_has_its_duties(stage: Stage, wanted: list[str]) -> None:
     assert told(outstanding(log[id_]), id_) == wanted
 
 
+def test_what_never_matched_costs_the_nodes_nothing_but_its_certificate() -> None:
+    """A refused instruction makes nobody ask ledgers; a hold that slips in is brought its certificate all the same."""
+    log = Log()
+    id_ = log.instruct(instruction(prepare_by=2**63))
+    assert told(outstanding(log[id_]), id_) == ["sign ABORT"]
+    log.certify(id_, Outcome.ABORT)
+    assert outstanding(log[id_]) == ()
+    log.vote(id_, Fact.HELD, [0])
+    assert told(outstanding(log[id_]), id_) == ["deliver 0"]
+
+
 @pytest.mark.parametrize("stage", [Stage.SETTLED, Stage.UNWOUND])
 def test_what_ended_needs_nothing(stage: Stage) -> None:
     """A settlement leaves memory without duties."""

@@ -85,8 +85,8 @@ REFUSED = {
     "a quorum only with a stranger": (configure(REGISTRY, 2, *NODES[:2], ALICE), Reason.QUORUM_MISSING),
     "strangers alone": (configure(REGISTRY, 2, ALICE), Reason.QUORUM_MISSING),
     # the lower number first where several apply
-    "wrong epoch and sequence": (configure(FAULTS["no name"][0], 9, ALICE, epoch=2), Reason.WRONG_EPOCH),
-    "wrong sequence, too few": (configure(FAULTS["no name"][0], 9, ALICE), Reason.SEQUENCE_NOT_RISING),
+    "wrong epoch and sequence": (configure(FAULTS["no name"][0], 9, epoch=2), Reason.WRONG_EPOCH),
+    "wrong sequence, faulty": (configure(FAULTS["no name"][0], 9), Reason.SEQUENCE_NOT_RISING),
     "too few for a faulty one": (configure(FAULTS["no name"][0], 2, ALICE), Reason.QUORUM_MISSING),
 }
 

@@ -78,3 +78,21 @@ def test_the_deepest_document_allowed_is_read() -> None:
     """Sixteen levels are still read, and a number of 78 digits."""
     assert loads(b"[" * DEPTH_MAX + b"]" * DEPTH_MAX) is not None
     assert loads(b"[" + b"9" * 78 + b"]") == [10**78 - 1]
+
+
+HOSTILE = {
+    "escaped quotes in a string without end": '"' + '\\"' * 500_000,
+    "a lone backslash at the end of each string": '"\\' * 500_000,
+    "quotes alone": '"' * 1_000_000,
+    "backslashes alone": "\\" * 1_000_000,
+    "opened objects": '{"' * 500_000,
+    "opened lists": "[" * 1_000_000,
+    "one long string without end": '{"a":"' + "x" * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_megabyte_of_hostile_text_is_refused_in_one_pass(text: str) -> None:
+    """The work grows with the length alone: what looks back from every quote would not come to an end here."""
+    with pytest.raises(Malformed):
+        loads(text)

@@ -78,7 +78,7 @@ GOOD: dict[str, Entry] = {
     "sign-decisions": sign_decisions(1, HERE, COMMIT),
     "sign-decisions, the fullest batch": sign_decisions(1, HERE, *(COMMIT,) * BATCH_ITEMS_MAX),
     "configure": configure(REGISTRY, 1),
-    "configure, by a stranger": configure(REGISTRY, 1, STRANGER),
+    "configure, by a quorum and a stranger": configure(REGISTRY, 1, *NODES[:3], STRANGER),
 }
 
 
@@ -221,6 +221,22 @@ def test_a_batch_of_one_epoch_holds_in_no_other(entry: Entry) -> None:
     found = entry_fault(entry, NETWORK, Committee(Epoch(Uint64(2)), COMMITTEE.members))
     assert found is not None
     assert found.reason is Reason.SIGNATURE_INVALID
+
+
+def test_more_legs_than_any_ledger_holds_for_stay_outside() -> None:
+    """Nothing is recorded of an instruction for which neither vault nor bank would hold."""
+    long = instruction(1, LEGS_MAX)
+    assert fault(instruct(long, ALICE)) == (Reason.TOO_MANY_LEGS, "17 legs; 16 are allowed.")
+    assert fault(instruct(redact(long), ALICE)) == (Reason.TOO_MANY_LEGS, "17 legs; 16 are allowed.")
+    assert fault(instruct(instruction(1, LEGS_MAX - 1), ALICE)) is None
+
+
+def test_a_configuration_without_a_quorum_stays_outside() -> None:
+    """Strangers cannot fill the log with registries."""
+    for signers in ((STRANGER,), NODES[:2], (*NODES[:2], STRANGER)):
+        found = fault(configure(REGISTRY, 1, *signers))
+        assert found is not None
+        assert found[0] is Reason.QUORUM_MISSING
 
 
 def test_a_batch_signed_by_one_member_is_not_anothers() -> None:

@@ -49,7 +49,7 @@ class Context:
     registry_sequence: Uint64
     """Of the configuration in force; 0 while there is none, when every ledger is unknown, which passes."""
     open_by_signer: Mapping[Address, int]
-    """Matched and not ended settlements that each key has signed."""
+    """Matched and undecided settlements that each key has signed."""
     live_lanes: Mapping[Lane, SettlementId]
     """Lanes in use by matched settlements that have not ended."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from interlock.core.decision import Outcome
 from interlock.core.instruction import LegIndex, SettlementId
-from interlock.core.leg import CLOSED_BY_ABORT, LegState
+from interlock.core.leg import CLOSED_BY_ABORT, WITHOUT_HOLD, LegState
 from interlock.core.settlement import Settlement, State
 from interlock.encoding.values import Uint32
 
@@ -55,10 +55,19 @@ def outstanding(settlement: Settlement) -> tuple[Effect, ...]:
                 DeliverCertificate(settlement.id, leg) for leg in _legs_in(settlement, frozenset({LegState.ENTITLED}))
             )
         case State.ABORTED:
-            open_states = frozenset(LegState) - CLOSED_BY_ABORT
-            return tuple(DeliverCertificate(settlement.id, leg) for leg in _legs_in(settlement, open_states))
+            return tuple(DeliverCertificate(settlement.id, leg) for leg in _legs_in(settlement, _unclosed(settlement)))
         case _:
             return ()
+
+
+def _unclosed(settlement: Settlement) -> frozenset[LegState]:
+    """Give the states in which an aborted leg is brought its certificate.
+
+    Of a settlement that never matched only a known hold: whoever fills the log with refused instructions must not make
+    the nodes ask ledgers, or pay for tombstones, in his stead. Its other legs are watched until `prepareBy`.
+    """
+    unclosed = frozenset(LegState) - CLOSED_BY_ABORT
+    return unclosed if settlement.matched_at else unclosed - WITHOUT_HOLD
 
 
 def _legs_in(settlement: Settlement, states: frozenset[LegState]) -> list[LegIndex]:

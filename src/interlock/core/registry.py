@@ -61,7 +61,7 @@ class Registry:
     prepare_horizon_s: Uint64
     """The farthest that `prepareBy` may lie ahead of log time."""
     open_per_signer_max: Uint32
-    """Settlements matched and not ended that one key may have signed."""
+    """Settlements matched and undecided that one key may have signed."""
 
     def ledger(self, name: str) -> LedgerEntry | None:
         """Give the entry of a ledger, or None where it is not registered."""

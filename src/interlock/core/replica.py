@@ -39,9 +39,6 @@ from interlock.encoding.canonical import encode
 from interlock.encoding.keccak import keccak256
 from interlock.encoding.values import Address, Bytes32, Height, Uint64, UnixSeconds
 
-_MATCHED = frozenset({State.MATCHED, State.PREPARING, State.COMMITTED})
-"""States that only a matched settlement has."""
-
 
 @dataclass(slots=True)
 class Applied:
@@ -100,7 +97,8 @@ class Replica:
         self._timers: list[tuple[int, SettlementId]] = []
         self._open_by_signer: dict[Address, int] = {}
         self._live_lanes: dict[Lane, SettlementId] = {}
-        self._live: dict[SettlementId, tuple[tuple[Address, ...], tuple[Lane, ...]]] = {}
+        self._live: dict[SettlementId, tuple[Lane, ...]] = {}
+        self._counted: set[SettlementId] = set()
 
     @property
     def registry(self) -> Registry:
@@ -308,18 +306,24 @@ class Replica:
         return []
 
     def _index(self, settlement: Settlement) -> None:
-        """Count a matched settlement against its signers, and its lanes as live, from the match until the end."""
+        """Count a matched settlement against its signers until it is decided, and its lanes as live until it ends."""
         id_ = settlement.id
-        if settlement.state in _MATCHED and id_ not in self._live:
-            self._live[id_] = (required_signers(settlement.terms), lanes_of(settlement.terms))
-            for signer in self._live[id_][0]:
-                self._open_by_signer[signer] = self._open_by_signer.get(signer, 0) + 1
-            self._live_lanes.update(dict.fromkeys(self._live[id_][1], id_))
-        elif settlement.state in ENDED and id_ in self._live:
-            signers, lanes = self._live.pop(id_)
-            for signer in signers:
-                self._open_by_signer[signer] -= 1
-                if not self._open_by_signer[signer]:
-                    del self._open_by_signer[signer]
-            for lane in lanes:
+        if settlement.state is State.PREPARING and id_ not in self._live:
+            self._live[id_] = lanes_of(settlement.terms)
+            self._live_lanes.update(dict.fromkeys(self._live[id_], id_))
+        if (settlement.state is State.PREPARING) != (id_ in self._counted):
+            self._count(settlement)
+        if settlement.state in ENDED and id_ in self._live:
+            for lane in self._live.pop(id_):
                 del self._live_lanes[lane]
+
+    def _count(self, settlement: Settlement) -> None:
+        """Begin or cease to count a settlement against its signers."""
+        begins = settlement.id not in self._counted
+        (self._counted.add if begins else self._counted.remove)(settlement.id)
+        for signer in required_signers(settlement.terms):
+            count = self._open_by_signer.get(signer, 0) + (1 if begins else -1)
+            if count:
+                self._open_by_signer[signer] = count
+            else:
+                del self._open_by_signer[signer]

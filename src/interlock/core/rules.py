@@ -47,7 +47,12 @@ def _commit(settlement: Settlement, context: Context) -> Settlement:
 
 def _match(settlement: Settlement, context: Context) -> Settlement:
     # The registry that admits the match is the one under which its evidence will be read.
-    return replace(settlement, state=State.MATCHED, registry_sequence=context.registry_sequence)
+    return replace(
+        settlement,
+        state=State.MATCHED,
+        matched_at=context.time,
+        registry_sequence=context.registry_sequence,
+    )
 
 
 def _to(state: State) -> Callable[[Settlement, Context], Settlement]:

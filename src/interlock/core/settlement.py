@@ -75,6 +75,8 @@ class Settlement:
     """By rising signer; over the cancel digest."""
     state: State
     legs: tuple[Leg, ...]
+    matched_at: UnixSeconds
+    """Log time of the match; 0 where it never matched."""
     decision: Decision | None
     decided_at: UnixSeconds
     """Log time of the decision; 0 before."""

@@ -31,8 +31,11 @@ _DIGITS_MAX = 78
 """Decimal digits of 2^256 - 1; a longer number is refused before it is converted."""
 _HEX = re.compile(r"0x(?:[0-9a-f]{2})*\Z")
 _DECIMAL = re.compile(r"(?:0|[1-9][0-9]*)\Z")
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
-_BRACKET = re.compile(r"[\[\]{}]")
+# A string, ended or not, is passed over in one go that is never taken back, so that hostile bytes cost linear time.
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+
+_OPENING = frozenset("[{")
+_CLOSING = frozenset("]}")
 
 
 class Malformed(ValueError):
@@ -113,10 +116,13 @@ def _check_depth(text: str) -> None:
     the stack holds: 64 KiB of brackets would end the process.
     """
     depth = 0
-    for bracket in _BRACKET.findall(_STRING.sub("", text)):
-        depth += 1 if bracket in "[{" else -1
-        if depth > DEPTH_MAX:
-            raise Malformed(f"the document nests more than {DEPTH_MAX} levels")
+    for token in _STRING_OR_BRACKET.findall(text):
+        if token in _OPENING:
+            depth += 1
+            if depth > DEPTH_MAX:
+                raise Malformed(f"the document nests more than {DEPTH_MAX} levels")
+        elif token in _CLOSING:
+            depth -= 1
 
 
 @cache

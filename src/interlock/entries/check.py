@@ -49,7 +49,8 @@ def door(network_id: Bytes32, committee: Committee) -> Callable[[bytes], str | N
 def entry_fault(entry: Entry, network_id: Bytes32, committee: Committee) -> Rejection | None:
     """Give the first reason for which an entry is not to be applied, or None.
 
-    In checking order: MALFORMED (counts, forms that do not go together), NOT_A_MEMBER, SIGNATURE_INVALID.
+    In checking order: MALFORMED (counts, forms that do not go together), TOO_MANY_LEGS, NOT_A_MEMBER,
+    SIGNATURE_INVALID, QUORUM_MISSING.
     """
     match entry:
         case Instruct():
@@ -63,9 +64,7 @@ def entry_fault(entry: Entry, network_id: Bytes32, committee: Committee) -> Reje
         case SignDecisions():
             return _sign_decisions_fault(entry, network_id, committee)
         case Configure():
-            signed = entry.signed
-            configured = configuration_digest(network_id, signed.configuration)
-            return _party_fault(None, signed.signatures, configured, most=len(committee.members))
+            return _configure_fault(entry, network_id, committee)
         case _ as never:
             assert_never(never)
 
@@ -83,7 +82,21 @@ def _instruct_fault(entry: Instruct, network_id: Bytes32) -> Rejection | None:
     if (entry.instruction is None) == (entry.redacted is None):
         return Rejection(Reason.MALFORMED, detail="Give either the instruction or its redacted form.")
     id_ = settlement_id(network_id, entry.terms)
+    legs = len(entry.terms.onchain_legs) + len(entry.terms.account_legs)
+    if legs > LEGS_MAX:
+        # Neither vault nor bank holds for so many, so there is no hold that the log would have to end.
+        return Rejection(Reason.TOO_MANY_LEGS, id_, f"{legs} legs; {LEGS_MAX} are allowed.")
     return _party_fault(id_, entry.signatures, id_)
+
+
+def _configure_fault(entry: Configure, network_id: Bytes32, committee: Committee) -> Rejection | None:
+    signatures = entry.signed.signatures
+    configured = configuration_digest(network_id, entry.signed.configuration)
+    fault = _party_fault(None, signatures, configured, most=len(committee.members))
+    members = {each.signer for each in signatures} & set(committee.members)
+    if fault is None and len(members) < committee.quorum:
+        return Rejection(Reason.QUORUM_MISSING, detail=f"{len(members)} of {committee.quorum} members signed.")
+    return fault
 
 
 def _cancel_fault(entry: Cancel, network_id: Bytes32) -> Rejection | None:

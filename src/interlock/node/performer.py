@@ -22,7 +22,9 @@ from interlock.node.voter import Voter
 log = logging.getLogger(__name__)
 
 AGAIN_S = 5.0
-"""Pause before a ledger that took a request is asked once more, should its result still not show."""
+"""First pause before a ledger that took a request is asked once more, should its result still not show."""
+AGAIN_MOST_S = 60.0
+"""Longest pause before a ledger that took a request is asked once more."""
 RETRY_FIRST_S = 0.2
 """First pause after a ledger was not reached; doubled each time."""
 RETRY_MOST_S = 5.0
@@ -105,11 +107,12 @@ class Performer:
                     await self._voter.sign(effect.settlement, effect.outcome)
                     await asyncio.sleep(AGAIN_S)
             case PrepareLeg() | DeliverCertificate():
-                retries, refusals = 0, 0
+                retries, refusals, asked = 0, 0, 0
                 while True:
                     match await self._attempt(effect):
                         case _Attempt.ASKED:
-                            await asyncio.sleep(AGAIN_S)
+                            await asyncio.sleep(min(AGAIN_S * 2**asked, AGAIN_MOST_S))
+                            asked = min(asked + 1, DOUBLINGS_MAX)
                         case _Attempt.UNREACHED:
                             await asyncio.sleep(min(RETRY_FIRST_S * 2**retries, RETRY_MOST_S))
                             retries = min(retries + 1, DOUBLINGS_MAX)
