@@ -27,7 +27,10 @@ FORMAT = 1
 
 _SCHEMA = f"""
 CREATE TABLE network (one INTEGER PRIMARY KEY CHECK (one = 1), id BLOB NOT NULL);
-CREATE TABLE blocks (height INTEGER PRIMARY KEY, time INTEGER NOT NULL, previous BLOB NOT NULL, entries TEXT NOT NULL);
+CREATE TABLE blocks (height INTEGER PRIMARY KEY, time INTEGER NOT NULL, previous BLOB NOT NULL);
+CREATE TABLE entries (
+    height INTEGER NOT NULL, place INTEGER NOT NULL, content BLOB NOT NULL, PRIMARY KEY (height, place)
+) WITHOUT ROWID;
 CREATE TABLE votes (
     settlement BLOB NOT NULL, leg INTEGER NOT NULL, fact INTEGER NOT NULL, member INTEGER NOT NULL,
     attestation BLOB NOT NULL, PRIMARY KEY (settlement, leg, fact, member)
@@ -86,11 +89,12 @@ class NodeStore:
     def save(self, record: BlockRecord) -> None:
         """Keep one applied block; all of it or nothing."""
         block = record.block
-        entries = json.dumps([each.hex() for each in block.entries])
         with self._connection:
             self._connection.execute("BEGIN")
-            self._connection.execute(
-                "INSERT INTO blocks VALUES (?, ?, ?, ?)", (block.height, block.time, block.previous, entries)
+            self._connection.execute("INSERT INTO blocks VALUES (?, ?, ?)", (block.height, block.time, block.previous))
+            self._connection.executemany(
+                "INSERT INTO entries VALUES (?, ?, ?)",
+                [(block.height, place, content) for place, content in enumerate(block.entries)],
             )
             self._connection.executemany(
                 "INSERT OR IGNORE INTO votes VALUES (?, ?, ?, ?, ?)",
@@ -119,11 +123,14 @@ class NodeStore:
 
     def blocks(self) -> Iterator[LogBlock]:
         """Give the applied blocks in order."""
-        with closing(
-            self._connection.execute("SELECT height, time, previous, entries FROM blocks ORDER BY height")
-        ) as rows:
-            for height, time, previous, entries in rows:
-                yield LogBlock(height, time, previous, tuple(bytes.fromhex(each) for each in json.loads(entries)))
+        query = "SELECT height, time, previous FROM blocks ORDER BY height"
+        with closing(self._connection.execute(query)) as rows:
+            for height, time, previous in rows:
+                yield LogBlock(height, time, previous, self._entries(height))
+
+    def _entries(self, height: int) -> tuple[bytes, ...]:
+        rows = self._connection.execute("SELECT content FROM entries WHERE height = ? ORDER BY place", (height,))
+        return tuple(content for (content,) in rows)
 
     def votes(self, settlement: SettlementId) -> list[tuple[MemberIndex, SignedAttestation]]:
         """Give the votes that counted, each with its member, by leg, fact and member."""
