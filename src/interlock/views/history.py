@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from interlock.core.instruction import SettlementId
-from interlock.core.settlement import ENDED, Settlement, State
+from interlock.core.settlement import ENDED, Settlement
 from interlock.encoding.values import hex_of
 
 Event = dict[str, object]
@@ -47,8 +47,7 @@ def _consent_events(before: Settlement | None, after: Settlement) -> list[Event]
     events += [
         {"what": "cancelled", "signer": hex_of(each.signer)} for each in after.cancels if each.signer not in cancelled
     ]
-    was_alleged = before is None or before.state is State.ALLEGED
-    if was_alleged and after.state is State.PREPARING:
+    if after.matched_at and (before is None or not before.matched_at):
         events.append({"what": "matched"})
     return events
 

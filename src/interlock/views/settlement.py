@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from interlock.core.attestation import Fact
 from interlock.core.committee import Committee
+from interlock.core.effects import outstanding
 from interlock.core.instruction import (
     AccountTerms,
     LegTerms,
@@ -13,7 +14,7 @@ from interlock.core.instruction import (
     required_signers,
     signer_of,
 )
-from interlock.core.leg import Leg
+from interlock.core.leg import Leg, LegState
 from interlock.core.settlement import Cause, Settlement, State
 from interlock.encoding.values import hex_of
 
@@ -95,10 +96,20 @@ def _next(settlement: Settlement) -> tuple[str, list[str]]:
     signed = {each.signer for each in settlement.signatures}
     missing = [hex_of(each) for each in required_signers(terms) if each not in signed]
     match settlement.state:
+        case State.ALLEGED if not missing:
+            return (
+                f"Somebody brings the terms in clear, or it is aborted when log time passes {terms.prepare_by}.",
+                ["anyone who has the instruction in clear", "any signer may cancel"],
+            )
         case State.ALLEGED:
             return (
                 f"The missing parties sign, or it is aborted when log time passes {terms.prepare_by}.",
                 [*missing, "any signer may cancel"],
+            )
+        case State.MATCHED | State.PREPARING if all(leg.state is LegState.HELD for leg in settlement.legs):
+            return (
+                f"Every leg is held; it is committed when log time reaches {terms.settle_from}.",
+                ["all signers together may cancel"],
             )
         case State.MATCHED | State.PREPARING:
             waiting = [f"leg {i} is {leg.state.name}" for i, leg in enumerate(settlement.legs)]
@@ -110,6 +121,11 @@ def _next(settlement: Settlement) -> tuple[str, list[str]]:
             return "A quorum of nodes signs the decision.", ["the nodes"]
         case State.COMMITTED:
             return "The certificate delivers every leg.", ["the nodes", "anyone with the certificate"]
+        case State.ABORTED if not outstanding(settlement):
+            return (
+                f"No hold is known; the ledgers are watched until their own time passes {terms.prepare_by}.",
+                ["anyone with the certificate"],
+            )
         case State.ABORTED:
             return "The certificate returns or closes every leg.", ["the nodes", "anyone with the certificate"]
         case _:
