@@ -7,6 +7,7 @@ from interlock.bankd.receipts import ReceiptKey
 from interlock.core.attestation import Attestation, Fact, SignedAttestation, attestation_digest
 from interlock.core.committee import FIRST_EPOCH, MemberIndex
 from interlock.core.decision import Outcome
+from interlock.core.entry import Configure
 from interlock.core.instruction import (
     AccountTerms,
     Instruction,
@@ -16,7 +17,7 @@ from interlock.core.instruction import (
     Terms,
     hash_account_terms,
 )
-from interlock.core.registry import LedgerClass, Registry
+from interlock.core.registry import LedgerClass, Registry, SignedConfiguration
 from interlock.core.settlement import Settlement
 from interlock.encoding.canonical import encode
 from interlock.encoding.keccak import keccak256
@@ -46,6 +47,7 @@ from support.world import (
     VAULT,
     Key,
     attest,
+    configure,
     id_of,
     instruction,
     ledger,
@@ -60,15 +62,15 @@ BANK_KEY = ReceiptKey.from_jwk(
 )
 """The bank's key; the example of RFC 8037."""
 OTHER_KEY = ReceiptKey.generate()
-"""A key that the registry does not know."""
+"""Another key of the bank's, where a registry has it; else one that no registry knows."""
 EVERYONE = (0, 1, 2, 3)
 ASSET, MONEY = 0, 1
 """The legs of the usual instruction: on chain, and at the bank."""
 
 
-def registry_of_bank() -> Registry:
-    """Give the usual registry with the bank's own key."""
-    return registry(replace(ledger(BANK, LedgerClass.HELD, USD), receipt_key=BANK_KEY.public_key))
+def registry_of_bank(key: ReceiptKey = BANK_KEY) -> Registry:
+    """Give the usual registry with the bank's own key, or with another one."""
+    return registry(replace(ledger(BANK, LedgerClass.HELD, USD), receipt_key=key.public_key))
 
 
 def bank_receipt(id_: SettlementId, signed: AccountTerms, event: BankEvent, **changes: object) -> BankReceipt:
@@ -157,6 +159,11 @@ def statement(
     return SignedAttestation(said, (key or NODES[member]).sign(attestation_digest(NETWORK, said)))
 
 
+def in_order(entry: Configure) -> SignedConfiguration:
+    """Give a configuration with its signatures as a receipt has them."""
+    return replace(entry.signed, signatures=tuple(sorted(entry.signed.signatures, key=lambda each: each.signer)))
+
+
 class Story:
     """One settlement on its way through the log, with everything that its receipt will need."""
 
@@ -189,9 +196,9 @@ class Story:
         assert isinstance(terms, AccountTerms)
         return terms
 
-    def said_by_bank(self, event: BankEvent, **changes: object) -> BankReceiptDocument:
+    def said_by_bank(self, event: BankEvent, *, key: ReceiptKey = BANK_KEY, **changes: object) -> BankReceiptDocument:
         """Give the bank's signed word about the money leg."""
-        return bank_document(bank_receipt(self.id, self.money, event, **changes))
+        return bank_document(bank_receipt(self.id, self.money, event, **changes), key)
 
     def said_number(self, event: BankEvent) -> Uint64:
         """Give the number of the bank's receipt of an event."""
@@ -241,9 +248,8 @@ class Story:
 
     def receipt(self) -> Receipt:
         """Give the receipt, as a node would."""
-        configurations = self.log.replica.configurations
-        configuration = configurations[-1] if configurations else None
-        return make_receipt(NETWORK, self.settlement, configuration, self.votes, self.documents)
+        configurations = self.log.replica.configurations_of(self.settlement)
+        return make_receipt(NETWORK, self.settlement, configurations, self.votes, self.documents)
 
 
 def hold_both(story: Story) -> None:
@@ -256,6 +262,18 @@ def settled() -> Story:
     """Give a settlement whose two legs were held and delivered."""
     story = Story()
     hold_both(story)
+    story.certify(Outcome.COMMIT)
+    story.attest(ASSET, Fact.DELIVERED, story.said_by_vault(Delivered), QUORUM)
+    story.attest(MONEY, Fact.DELIVERED, story.said_by_bank(BankEvent.CAPTURED), QUORUM)
+    return story
+
+
+def rekeyed() -> Story:
+    """Give a settled settlement whose bank replaced its key: it held under the old, captured under a new one."""
+    story = Story(registry=registry_of_bank(OTHER_KEY))
+    story.attest(ASSET, Fact.HELD, story.said_by_vault(Held))
+    story.attest(MONEY, Fact.HELD, story.said_by_bank(BankEvent.HELD, key=OTHER_KEY))
+    story.take(story.log.block(configure(registry_of_bank(), 2)))
     story.certify(Outcome.COMMIT)
     story.attest(ASSET, Fact.DELIVERED, story.said_by_vault(Delivered), QUORUM)
     story.attest(MONEY, Fact.DELIVERED, story.said_by_bank(BankEvent.CAPTURED), QUORUM)

@@ -5,12 +5,25 @@ from dataclasses import replace
 import pytest
 
 from interlock.core.attestation import Fact
+from interlock.core.decision import Outcome
+from interlock.core.instruction import redact
 from interlock.encoding.canonical import Malformed, encode
 from interlock.evidence.bank_receipt import BankEvent
 from interlock.evidence.document import evidence_hash
 from interlock.evidence.receipt import decode_receipt, make_receipt, readable
-from support.evidence import MONEY, Story, hold_both, refusal, settled, statement, unwound
-from support.world import NETWORK, NODES, STRANGER, configure, word
+from support.evidence import (
+    MONEY,
+    OTHER_KEY,
+    Story,
+    hold_both,
+    refusal,
+    registry_of_bank,
+    settled,
+    statement,
+    unwound,
+)
+from support.log import Log
+from support.world import ALICE, BOB, NETWORK, NODES, STRANGER, cancel, configure, instruction, sign, word
 
 
 def test_a_receipt_survives_its_own_bytes() -> None:
@@ -58,11 +71,32 @@ def test_signatures_of_the_configuration_are_put_in_order() -> None:
     """The log takes them as they come; a receipt has them by rising signer."""
     story = settled()
     signed = configure(story.log.replica.registry, 1, *reversed(NODES), STRANGER).signed
-    receipt = make_receipt(NETWORK, story.settlement, signed, story.votes, story.documents)
-    assert receipt.configuration is not None
-    signers = [each.signer for each in receipt.configuration.signatures]
+    receipt = make_receipt(NETWORK, story.settlement, [signed], story.votes, story.documents)
+    signers = [each.signer for each in receipt.configurations[0].signatures]
     assert signers == sorted(signers)
-    assert replace(receipt, configuration=None) == replace(story.receipt(), configuration=None)
+    assert replace(receipt, configurations=()) == replace(story.receipt(), configurations=())
+
+
+def test_configurations_begin_with_that_of_the_match() -> None:
+    """What was in force before the match has no part in a receipt; what came after it has."""
+    story = Story(signers=(ALICE,))
+    story.take(story.log.block(configure(registry_of_bank(), 2)))
+    story.take(story.log.block(sign(story.id, BOB)))
+    story.take(story.log.block(configure(registry_of_bank(OTHER_KEY), 3)))
+    hold_both(story)
+    story.certify(Outcome.COMMIT)
+    assert [each.configuration.sequence for each in story.receipt().configurations] == [2, 3]
+
+
+def test_configurations_without_a_match_begin_with_that_of_the_first_sight() -> None:
+    """A settlement that was cancelled before any registry was in force has those that came later."""
+    story = Story(redact(instruction()))
+    story.log = Log(registry=None)
+    story.take(story.log.block(cancel(story.id, ALICE, redacted=redact(instruction()))))
+    story.certify(Outcome.ABORT)
+    assert story.receipt().configurations == ()
+    story.take(story.log.block(configure(registry_of_bank(), 1)))
+    assert [each.configuration.sequence for each in story.receipt().configurations] == [1]
 
 
 def test_contents_that_are_no_documents_are_passed_over() -> None:

@@ -11,7 +11,6 @@ from interlock.core.decision import Outcome
 from interlock.core.entry import Configure
 from interlock.core.instruction import redact
 from interlock.core.leg import LegState
-from interlock.core.registry import SignedConfiguration
 from interlock.core.settlement import State
 from interlock.encoding.canonical import encode
 from interlock.encoding.values import MinorUnits, Uint256
@@ -27,6 +26,7 @@ from support.evidence import (
     Story,
     absence,
     hold_both,
+    in_order,
     refusal,
     settled,
     statement,
@@ -90,7 +90,7 @@ def test_a_settled_receipt_is_valid_and_says_so() -> None:
     assert report.lies == ()
     assert report.remarks == ()
     assert [check.name for check in report.checks] == [
-        "genesis", "form", "network", "terms", "signatures", "cancels", "configuration", "certificate",
+        "genesis", "form", "network", "terms", "signatures", "cancels", "configurations", "certificate",
         "attestations", "documents", "outcome", "completion", "agreement",
     ]  # fmt: skip
     assert "COMMIT and bears 3 of 4 signatures of epoch 1; 3 are needed" in sentence_of(report, "certificate")
@@ -167,7 +167,7 @@ def test_terms_that_could_never_be_admitted_name_their_fault() -> None:
     terms = instruction(onchain_legs=(onchain_leg(amount=MinorUnits(Uint256(0))),))
     story = Story(terms)
     story.certify(Outcome.ABORT)
-    report = report_of(replace(story.receipt(), configuration=None))
+    report = report_of(replace(story.receipt(), configurations=()))
     assert report.valid, report.reason
     assert "AMOUNT_ZERO" in sentence_of(report, "outcome")
 
@@ -253,11 +253,6 @@ def test_lost_and_consent_rest_on_words() -> None:
     assert any("no document can show LOST" in each for each in report.remarks)
 
 
-def in_order(entry: Configure) -> SignedConfiguration:
-    """Give a configuration with its signatures as a receipt has them."""
-    return replace(entry.signed, signatures=tuple(sorted(entry.signed.signatures, key=lambda each: each.signer)))
-
-
 def other_network(story: Story) -> Receipt:
     return replace(story.receipt(), network=word(1))
 
@@ -296,15 +291,25 @@ def other_outcome(story: Story) -> Receipt:
 
 
 def configured_by_two(story: Story) -> Receipt:
-    return replace(story.receipt(), configuration=in_order(configure(story.log.replica.registry, 1, *NODES[:2])))
+    return replace(story.receipt(), configurations=(in_order(configure(story.log.replica.registry, 1, *NODES[:2])),))
 
 
 def without_configuration(story: Story) -> Receipt:
-    return replace(story.receipt(), configuration=None)
+    return replace(story.receipt(), configurations=())
 
 
 def other_bank_key(story: Story) -> Receipt:
-    return replace(story.receipt(), configuration=in_order(configure(registry(), 1)))
+    return replace(story.receipt(), configurations=(in_order(configure(registry(), 1)),))
+
+
+def then(entry: Configure) -> Callable[[Story], Receipt]:
+    """Give the forgery that adds a configuration to the story's own."""
+
+    def tamper(story: Story) -> Receipt:
+        receipt = story.receipt()
+        return replace(receipt, configurations=(*receipt.configurations, in_order(entry)))
+
+    return tamper
 
 
 def strangers_attestation(story: Story) -> Receipt:
@@ -361,7 +366,12 @@ def no_terms(story: Story) -> Receipt:
         (strangers_signature, "signatures", "is not one that the settlement needs"),
         (borrowed_signature, "signatures", "recovers to"),
         (all_cancels, "cancels", "yet the certificate says COMMIT"),
-        (configured_by_two, "configuration", "2 members; 3 are needed"),
+        (configured_by_two, "configurations", "2 members; 3 are needed"),
+        (then(configure(registry(), 2, *NODES[:2])), "configurations", "2 members; 3 are needed"),
+        (then(configure(registry(), 2, epoch=2)), "configurations", "of configuration 2 is 2; the genesis committee's"),
+        (then(configure(replace(registry(), ledgers=registry().ledgers[::-1]), 2)), "configurations", "rising name"),
+        (then(configure(registry(), 3)), "configurations", "Configuration 3 stands after 1; 2 comes next"),
+        (then(configure(registry(), 1)), "configurations", "Configuration 1 stands after 1; 2 comes next"),
         (too_small_a_quorum, "certificate", "2 signatures; exactly 3 are wanted"),
         (other_outcome, "certificate", "recovers to"),
         (strangers_attestation, "attestations", "not signed by a member"),
@@ -372,7 +382,7 @@ def no_terms(story: Story) -> Receipt:
         (held_by_too_few, "outcome", "attested HELD by 2 of 4 members; 3 are needed"),
         (documents_removed, "outcome", "the documents of only 0 bear it out; 2 are needed"),
         (without_configuration, "outcome", "the registry does not have"),
-        (other_bank_key, "outcome", "is not signed by"),
+        (other_bank_key, "outcome", "signed under no key that is registered for a bank 'bank:first'"),
     ],
 )
 def test_what_was_tampered_with_is_refused_with_its_reason(
@@ -442,9 +452,9 @@ def test_a_strangers_signature_of_the_configuration_is_named_and_not_counted() -
     hold_both(story)
     story.certify(Outcome.COMMIT)
     entry = configure(story.log.replica.registry, 1, *NODES[:3], STRANGER)
-    report = report_of(replace(story.receipt(), configuration=in_order(entry)))
+    report = report_of(replace(story.receipt(), configurations=(in_order(entry),)))
     assert report.valid, report.reason
-    assert any("signed the configuration too" in each for each in report.remarks)
+    assert any("signed configuration 1 too" in each for each in report.remarks)
 
 
 def test_a_receipt_with_hidden_account_terms_still_proves_the_decision() -> None:

@@ -17,7 +17,7 @@ from interlock.encoding.canonical import dumps, encode
 from interlock.evidence.bank_receipt import BankEvent
 from interlock.evidence.chain_event import Held, Tombstoned
 from interlock.evidence.verify import verify_receipt
-from support.evidence import ASSET, GENESIS_BYTES, MONEY, Story, absence, refusal, settled, unwound
+from support.evidence import ASSET, GENESIS_BYTES, MONEY, Story, absence, refusal, rekeyed, settled, unwound
 from support.log import LATE
 from support.world import ALICE, BOB, QUORUM, cancel, instruction
 
@@ -71,7 +71,9 @@ def too_late() -> Story:
     return story
 
 
-STORIES = {each.__name__: each for each in (settled, unwound, refused_on_chain, cancelled, cancelled_unseen, too_late)}
+STORIES = {
+    each.__name__: each for each in (settled, rekeyed, unwound, refused_on_chain, cancelled, cancelled_unseen, too_late)
+}
 
 
 @cache
@@ -197,7 +199,7 @@ def test_elements_swapped_or_doubled_are_refused(name: str) -> None:
 _ENDS = CLOSED_BY_ABORT | {LegState.DELIVERED}
 
 
-@pytest.mark.parametrize("name", ["settled", "unwound"])
+@pytest.mark.parametrize("name", ["settled", "rekeyed", "unwound"])
 def test_what_is_left_out_never_proves_more(name: str) -> None:
     """Without one element a receipt is refused, or says less: no leg that was not at its end gets there."""
     document = document_of(name)
@@ -206,7 +208,7 @@ def test_what_is_left_out_never_proves_more(name: str) -> None:
         elements = at(document, path)
         for index in range(len(elements)):
             report = verify_receipt(put(document, path, elements[:index] + elements[index + 1 :]), GENESIS_BYTES)
-            optional = path in {("attestations",), ("documents",)} or (name != "settled" and path == ("signatures",))
+            optional = path in {("attestations",), ("documents",)} or (name == "unwound" and path == ("signatures",))
             assert optional or not report.valid, (path, index)
             assert all(before.state == now.state or now.state not in _ENDS
                        for before, now in zip(whole.legs, report.legs, strict=False)), (path, index)  # fmt: skip

@@ -142,11 +142,15 @@ class Replica:
         id_, outcome = self._party_outcome(entry)
         return id_, outcome if isinstance(outcome, Rejection) else None
 
-    def configuration_of(self, settlement: Settlement) -> SignedConfiguration | None:
-        """Give the configuration under which a settlement was matched or first seen, or None where there was none."""
-        return next(
-            (each for each in self.configurations if each.configuration.sequence == settlement.registry_sequence),
-            None,
+    def configurations_of(self, settlement: Settlement) -> tuple[SignedConfiguration, ...]:
+        """Give the configurations under which a settlement's evidence is read, by rising sequence.
+
+        They begin with the one in force at its match, or at its first sight where there was no match, and go up to the
+        newest. That is so for an ended settlement too, since no record is kept of the one in force at its end: what
+        came later is more than its evidence needs, and configurations are rare.
+        """
+        return tuple(
+            each for each in self.configurations if each.configuration.sequence >= settlement.registry_sequence
         )
 
     def snapshot(self) -> Snapshot:

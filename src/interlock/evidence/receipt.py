@@ -1,8 +1,8 @@
 """The receipt: everything that proves one settlement to somebody who trusts nobody but the network's genesis.
 
-It holds the terms, the parties' signatures, the registry under which the terms were admitted, every attestation that
-the log counted (lies included), the documents that these name, and the certificate. Every value in it is signed, or
-hashed into something that is signed; there is no field that a stranger could change unseen. Times, causes and
+It holds the terms, the parties' signatures, the registries from the one that admitted the match on, every attestation
+that the log counted (lies included), the documents that these name, and the certificate. Every value in it is signed,
+or hashed into something that is signed; there is no field that a stranger could change unseen. Times, causes and
 explanations are therefore absent: `verify` derives what can be derived and says what cannot.
 
 Source: specification 2 and 4.
@@ -44,8 +44,11 @@ class Receipt:
     """Over the settlement id; by rising signer."""
     cancels: tuple[PartySignature, ...]
     """Over the cancel digest; by rising signer."""
-    configuration: SignedConfiguration | None
-    """The registry under which the terms were admitted, its signatures by rising signer; null where there was none."""
+    configurations: tuple[SignedConfiguration, ...]
+    """By consecutive sequence, from the one that admitted the match; the signatures of each by rising signer.
+
+    Several, because a bank may sign its hold under one key and, once another is registered, the end under that.
+    """
     attestations: tuple[SignedAttestation, ...]
     """All that were counted; by leg, fact and member."""
     documents: tuple[Document, ...]
@@ -67,15 +70,15 @@ class Receipt:
 def make_receipt(
     network_id: Bytes32,
     settlement: Settlement,
-    configuration: SignedConfiguration | None,
+    configurations: Iterable[SignedConfiguration],
     attestations: Iterable[tuple[MemberIndex, SignedAttestation]],
     documents: Iterable[Document],
 ) -> Receipt:
     """Put together the receipt of a settlement that has its certificate.
 
-    `attestations` are the counted ones with their members, as `Applied.attestations` gives them; those of other
-    settlements are left out, and so are documents that no attestation of this one names. ValueError where the
-    settlement has no certificate yet.
+    `configurations` come as `Replica.configurations_of` gives them. `attestations` are the counted ones with their
+    members, as `Applied.attestations` gives them; those of other settlements are left out, and so are documents that no
+    attestation of this one names. ValueError where the settlement has no certificate yet.
     """
     certificate = settlement.certificate
     if certificate is None:
@@ -95,7 +98,7 @@ def make_receipt(
         redacted=terms if isinstance(terms, RedactedInstruction) else None,
         signatures=settlement.signatures,
         cancels=settlement.cancels,
-        configuration=None if configuration is None else _in_order(configuration),
+        configurations=tuple(_in_order(each) for each in configurations),
         attestations=tuple(own[key] for key in sorted(own)),
         documents=tuple(found[each] for each in sorted(found) if each in named),
         certificate=certificate,

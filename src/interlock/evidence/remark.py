@@ -51,9 +51,16 @@ def limits(case: Case) -> tuple[str, ...]:
         ),
         "When it was decided is not in the receipt, nor that the log's order led to this outcome: a quorum says so.",
     ]
-    if case.receipt.configuration is not None:
-        sequence = case.receipt.configuration.configuration.sequence
-        found.append(f"A quorum signed configuration {sequence}; that it was the one in force is not in the receipt.")
+    sequences = [each.configuration.sequence for each in case.receipt.configurations]
+    if len(sequences) == 1:
+        found.append(
+            f"A quorum signed configuration {sequences[0]}; that it was the one in force is not in the receipt."
+        )
+    elif sequences:
+        found.append(
+            f"A quorum signed configurations {sequences[0]} to {sequences[-1]}; which of them was in force when is not "
+            "in the receipt, so a bank's receipts count under each key that one of them registers for it."
+        )
     terms = legs_of(case.frame.terms)
     if any(isinstance(leg, OnchainLeg) for leg in terms):
         found.append(
@@ -66,11 +73,11 @@ def limits(case: Case) -> tuple[str, ...]:
 
 
 def _about_signers(case: Case) -> Iterator[str]:
-    configuration = case.receipt.configuration
-    if configuration is not None:
+    for configuration in case.receipt.configurations:
+        sequence = configuration.configuration.sequence
         strangers = {each.signer for each in configuration.signatures} - set(case.frame.committee.members)
         for stranger in sorted(strangers):
-            yield f"{hex_of(stranger)} signed the configuration too; it is no member and was not counted."
+            yield f"{hex_of(stranger)} signed configuration {sequence} too; it is no member and was not counted."
     cancels = len(case.receipt.cancels)
     if cancels and case.outcome is Outcome.COMMIT:
         required = len(required_signers(case.frame.terms))

@@ -1,7 +1,7 @@
 """Verify a receipt offline, from its bytes and from the genesis document that the verifier already trusts.
 
 Checks run in one order and stop at the first that fails, because the later ones lean on the earlier: form, genesis,
-network, terms, signatures, cancels, configuration, certificate, attestations, documents; then what the decision rests
+network, terms, signatures, cancels, configurations, certificate, attestations, documents; then what the decision rests
 on and how far each leg has come (`conclusion`).
 
 Source: specification 1 (*provable for ever, by anyone, offline*), 4 and 5.
@@ -13,7 +13,7 @@ from interlock.core.attestation import Fact
 from interlock.core.committee import Committee, Genesis, first_committee, genesis_fault
 from interlock.core.decision import Outcome
 from interlock.core.instruction import PartySignature, cancel_digest, legs_of, required_signers, settlement_id
-from interlock.core.registry import EMPTY_REGISTRY, configuration_digest, registry_fault
+from interlock.core.registry import SignedConfiguration, configuration_digest, registry_fault
 from interlock.core.settlement import State
 from interlock.encoding.canonical import Malformed, decode
 from interlock.encoding.secp256k1 import recover
@@ -139,7 +139,7 @@ def _of_form(receipt: Receipt, genesis: Genesis) -> Iterator[Check]:
         ("terms", _terms),
         ("signatures", _signatures),
         ("cancels", _cancels),
-        ("configuration", _configuration),
+        ("configurations", _configurations),
         ("certificate", _certificate),
         ("attestations", _attestations),
         ("documents", _documents),
@@ -210,32 +210,51 @@ def _party_fault(
     return None
 
 
-def _configuration(receipt: Receipt, committee: Committee, network_id: Bytes32) -> tuple[str | None, str]:
-    if receipt.configuration is None:
+def _configurations(receipt: Receipt, committee: Committee, network_id: Bytes32) -> tuple[str | None, str]:
+    before: int | None = None
+    for signed in receipt.configurations:
+        sequence = signed.configuration.sequence
+        if before is not None and sequence != before + 1:
+            return f"Configuration {sequence} stands after {before}; {before + 1} comes next.", ""
+        if fault := _configuration_fault(signed, committee, network_id):
+            return fault, ""
+        before = sequence
+    if not receipt.configurations:
         return None, "No registry came with the receipt, so no ledger counts as registered."
-    configuration, signatures = receipt.configuration.configuration, receipt.configuration.signatures
-    which = f"Configuration {configuration.sequence}"
+    first = receipt.configurations[0].configuration
+    which = (
+        f"Configuration {first.sequence} bears"
+        if before == first.sequence
+        else (f"Each of configurations {first.sequence} to {before} bears")
+    )
+    return None, (
+        f"{which} the signatures of a quorum of epoch {committee.epoch}, at least {committee.quorum} of "
+        f"{_count(len(committee.members), 'member')}. Configuration {first.sequence} registers "
+        f"{_count(len(first.registry.ledgers), 'ledger')}."
+    )
+
+
+def _configuration_fault(signed: SignedConfiguration, committee: Committee, network_id: Bytes32) -> str | None:
+    """Say why this is no configuration that a quorum signed, or None where it is one."""
+    configuration, which = signed.configuration, f"configuration {signed.configuration.sequence}"
     if configuration.epoch != committee.epoch:
-        return f"{which} is of epoch {configuration.epoch}; the genesis committee's is {committee.epoch}.", ""
+        return f"The epoch of {which} is {configuration.epoch}; the genesis committee's is {committee.epoch}."
     if configuration.sequence == 0:
-        return "Configurations are numbered from 1; this one is 0.", ""
-    signers = [each.signer for each in signatures]
+        return "Configurations are numbered from 1; this one is 0."
+    signers = [each.signer for each in signed.signatures]
     if signers != sorted(set(signers)):
-        return f"The signatures of {which.lower()} do not stand by rising signer, each once.", ""
-    signed = configuration_digest(network_id, configuration)
-    for each in signatures:
-        found = recover(signed, each.signature)
+        return f"The signatures of {which} do not stand by rising signer, each once."
+    digest = configuration_digest(network_id, configuration)
+    for each in signed.signatures:
+        found = recover(digest, each.signature)
         if found != each.signer:
-            return f"The signature of {which.lower()} given for {hex_of(each.signer)} recovers to {_name(found)}.", ""
+            return f"The signature of {which} given for {hex_of(each.signer)} recovers to {_name(found)}."
     members = len(set(signers) & set(committee.members))
     if members < committee.quorum:
-        return f"{which} bears the signatures of {members} members; {committee.quorum} are needed.", ""
+        return f"The signatures of {which} are those of {members} members; {committee.quorum} are needed."
     if fault := registry_fault(configuration.registry):
-        return f"The registry of {which.lower()} is at fault: {fault}.", ""
-    return None, (
-        f"{which} of epoch {configuration.epoch} bears {members} of {len(committee.members)} members' signatures; "
-        f"{committee.quorum} are needed. It registers {_count(len(configuration.registry.ledgers), 'ledger')}."
-    )
+        return f"The registry of {which} is at fault: {fault}."
+    return None
 
 
 def _certificate(receipt: Receipt, committee: Committee, network_id: Bytes32) -> tuple[str | None, str]:
@@ -288,9 +307,8 @@ def _documents(receipt: Receipt, _: Committee, __: Bytes32) -> tuple[str | None,
 def _case(receipt: Receipt, genesis: Genesis) -> Case:
     """Weigh the evidence of a receipt whose form has been checked."""
     committee = first_committee(genesis)
-    signed = receipt.configuration
-    registry = EMPTY_REGISTRY if signed is None else signed.configuration.registry
-    frame = Frame(genesis.network_id, committee, receipt.terms, registry)
+    registries = tuple(each.configuration.registry for each in receipt.configurations)
+    frame = Frame(genesis.network_id, committee, receipt.terms, registries)
     members = ((member_of(genesis.network_id, committee, each), each.attestation) for each in receipt.attestations)
     votes = weigh(frame, ((who, said) for who, said in members if who is not None), receipt.documents)
     return Case(receipt, frame, votes)

@@ -24,11 +24,11 @@ from interlock.core.instruction import (
     legs_of,
     vault_name,
 )
-from interlock.core.registry import LedgerClass, Registry
+from interlock.core.registry import EMPTY_REGISTRY, LedgerClass, Registry
 from interlock.encoding.canonical import Malformed
 from interlock.encoding.secp256k1 import recover
 from interlock.encoding.values import ZERO_BYTES32, Bytes32, hex_of
-from interlock.evidence.bank_receipt import BankEvent, BankReceipt, verify_jws
+from interlock.evidence.bank_receipt import BankEvent, BankReceipt, NotSigned, verify_jws
 from interlock.evidence.chain_event import event_fault
 from interlock.evidence.document import (
     BankReceiptDocument,
@@ -61,7 +61,7 @@ class Weight(IntEnum):
     REFUTED = 1
     """Its own document says otherwise: a lie."""
     BARE = 2
-    """The document that it names is not here."""
+    """The document that it names is not here, or nothing here can tell whether it is real."""
     WORD = 3
     """Its document fits, but shows nothing that another could check."""
     PROVEN = 4
@@ -92,7 +92,19 @@ class Frame:
     network_id: Bytes32
     committee: Committee
     terms: Terms
-    registry: Registry
+    registries: tuple[Registry, ...]
+    """By rising sequence of their configurations, from the one that admitted the match."""
+
+    @property
+    def registry(self) -> Registry:
+        """Give the registry that admitted the match; empty where none came."""
+        return self.registries[0] if self.registries else EMPTY_REGISTRY
+
+    def receipt_keys(self, ledger: str) -> tuple[Bytes32, ...]:
+        """Give each key that one of the registries has for a bank, in the order in which they came."""
+        entries = [entry for registry in self.registries if (entry := registry.ledger(ledger)) is not None]
+        keys = (entry.receipt_key for entry in entries if entry.ledger_class is not LedgerClass.VAULT)
+        return tuple(dict.fromkeys(keys))
 
 
 def member_of(network_id: Bytes32, committee: Committee, signed: SignedAttestation) -> int | None:
@@ -115,20 +127,26 @@ def weigh(
 
 
 def bank_receipt_of(frame: Frame, document: BankReceiptDocument) -> BankReceipt:
-    """Give a bank's receipt, checked under the key that the registry has for this bank; Malformed where it is not so.
+    """Give a bank's receipt, checked under the keys that the registries have for it; Malformed where it is not so.
 
-    In checking order: the ledger is a registered bank, the receipt has its form, the signature is the bank's, the
-    network is this one, the ledger is the one that the document names.
+    In checking order: the ledger is a registered bank (else NotSigned), the receipt has its form, the signature is by
+    one of the bank's keys (else NotSigned), the network is this one, the ledger is the one that the document names.
     """
-    entry = frame.registry.ledger(document.ledger)
-    if entry is None or entry.ledger_class is LedgerClass.VAULT:
-        raise Malformed(f"{document.ledger!r} is not registered as a bank")
-    receipt = verify_jws(document.jws, entry.receipt_key)
+    receipt = _signed_receipt(document, frame.receipt_keys(document.ledger))
     if receipt.network != frame.network_id:
         raise Malformed(f"the bank's receipt is of network {hex_of(receipt.network)}, not of this one")
     if receipt.ledger != document.ledger:
         raise Malformed(f"the bank's receipt is of ledger {receipt.ledger!r}, the document says {document.ledger!r}")
     return receipt
+
+
+def _signed_receipt(document: BankReceiptDocument, keys: Iterable[Bytes32]) -> BankReceipt:
+    for key in keys:
+        try:
+            return verify_jws(document.jws, key)
+        except NotSigned:
+            continue
+    raise NotSigned(f"its receipt is signed under no key that is registered for a bank {document.ledger!r}")
 
 
 def named_ledger(document: Document) -> str:
@@ -188,11 +206,11 @@ def _compare(frame: Frame, said: Attestation, leg: LegTerms, document: Document)
 def _compare_bank(frame: Frame, said: Attestation, leg: LegTerms, document: BankReceiptDocument) -> tuple[Weight, str]:
     if isinstance(leg, OnchainLeg):
         return Weight.REFUTED, "its document is a bank's receipt, the leg is on a chain"
-    entry = frame.registry.ledger(document.ledger)
-    if entry is None:
-        return Weight.BARE, f"{document.ledger!r} is not registered, so nothing can tell whether its receipt is real"
     try:
         receipt = bank_receipt_of(frame, document)
+    except NotSigned as error:
+        # The member may have seen a key that was registered before or after the configurations that came along.
+        return Weight.BARE, f"{error}, so nothing can tell whether it is real"
     except Malformed as error:
         return Weight.REFUTED, str(error)
     if fault := _bank_fault(said, leg.terms, receipt):

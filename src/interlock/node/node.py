@@ -199,8 +199,8 @@ class Node:
         hashes = dict.fromkeys(signed.attestation.evidence for _, signed in votes)
         contents = (self._parts.store.document(each) for each in hashes)
         documents = readable(each for each in contents if each is not None)
-        configuration = self.replica.configuration_of(settlement)
-        return make_receipt(self.replica.network_id, settlement, configuration, votes, documents)
+        configurations = self.replica.configurations_of(settlement)
+        return make_receipt(self.replica.network_id, settlement, configurations, votes, documents)
 
     def troubles(self, settlement: Settlement) -> dict[int, str]:
         """Give why the newest attempts on a settlement's legs did not work, or what they wait for, by leg."""
