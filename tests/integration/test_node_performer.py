@@ -17,7 +17,7 @@ from interlock.ledgers.evm.transaction import GasKey
 from interlock.node.performer import Performer
 from support import world
 from support.bell import PATIENCE_S
-from support.evm import FakeChain, serving
+from support.evm import FAR_OFF, FakeChain, serving
 from support.log import Log
 
 WAITING = 100
@@ -54,7 +54,7 @@ async def test_legs_that_wait_their_turn_delay_no_leg_whose_turn_is_now() -> Non
             committee=world.COMMITTEE,
             member=MemberIndex(Uint32(0)),
             gas_key=GasKey(world.key(900)),
-            timing=Timing(lambda: 0.0, lambda _seconds: for_ever.wait()),
+            timing=Timing(lambda: 0.0, lambda _seconds: for_ever.wait(), lambda: FAR_OFF),
         )
         performer = Performer(
             replica=SimpleNamespace(settlements={each.id: each for each in known}),  # type: ignore[arg-type]  # all it reads

@@ -29,6 +29,8 @@ from support import world
 
 GWEI = 10**9
 SECONDS_PER_BLOCK = 12
+FAR_OFF = world.START + 10**9
+"""Unix seconds later than every block of the tests, whose time is their own."""
 _NAMES = {each.selector: each for each in load_artifact("Vault").functions.values()}
 PUSH_REFUSED = next(each for each in load_artifact("Vault").errors.values() if each.name == "PushRefused")
 TOO_LATE = next(each for each in load_artifact("Vault").errors.values() if each.name == "TooLate")
@@ -280,13 +282,14 @@ class Clock:
 
     def __init__(self) -> None:
         self.time = 1_000.0
+        self.unix = FAR_OFF
         self.slept: list[float] = []
         self.on_sleep: Callable[[], None] | None = None
 
     @property
     def timing(self) -> Timing:
         """Give it as the adapter takes it."""
-        return Timing(lambda: self.time, self.sleep)
+        return Timing(lambda: self.time, self.sleep, lambda: self.unix)
 
     async def sleep(self, seconds: float) -> None:
         """Let time pass."""

@@ -9,6 +9,7 @@ from interlock.ledgers.evm.rpc import Rpc
 from interlock.ledgers.evm.vault import Vault
 from interlock.ledgers.protocol import Sighting
 from support import world
+from support.evm import FAR_OFF
 
 NAME = vault_name(world.CHAIN_ID, world.VAULT)
 REFUSED_PAYEE = (True, False, True, b"not allowed")
@@ -18,7 +19,7 @@ def eyes(rpc: Rpc, *, range_blocks: int = 1_000, start_block: int = 0) -> Observ
     """Give a node's fresh eyes."""
     vault = Vault(world.CHAIN_ID, world.VAULT, world.NETWORK, world.COMMITTEE)
     events = EventReader(rpc, world.CHAIN_ID, world.VAULT, range_blocks)
-    return Observer(rpc, vault, Finality(rpc, 0), events, start_block)
+    return Observer(rpc, vault, Finality(rpc, 0, unix=lambda: FAR_OFF), events, start_block)
 
 
 def facts(sighting: Sighting) -> list[Fact]:

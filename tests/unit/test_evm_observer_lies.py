@@ -1,5 +1,6 @@
 """An endpoint that lies, lags, contradicts itself or fails gives no vote, and takes no true one back."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -11,10 +12,11 @@ from interlock.core.attestation import Fact
 from interlock.encoding.keccak import keccak256
 from interlock.encoding.values import hex_of
 from interlock.evidence.chain_event import Delivered, Held, Returned
+from interlock.ledgers.evm import rpc as rpc_module
 from interlock.ledgers.evm.abi import HoldStatus, committee_hash
 from interlock.ledgers.evm.finality import FinalityViolated
 from interlock.ledgers.evm.observer import Observer
-from interlock.ledgers.evm.rpc import Json, Rpc
+from interlock.ledgers.evm.rpc import AnswerTooLarge, Json, Rpc
 from interlock.ledgers.evm.vault import WrongVault
 from interlock.ledgers.protocol import LedgerNonsense, LedgerUnavailable
 from support import world
@@ -265,6 +267,41 @@ async def test_an_endpoint_that_wants_smaller_ranges_gets_them(chain: FakeChain,
     assert "smaller ranges" in trouble(await observer.look([known]), LedgerUnavailable)
     assert observer._events.range_blocks == 4
     assert facts(await observer.look([known])) == [Fact.HELD]
+
+
+async def test_events_too_many_for_an_answer_are_asked_for_in_smaller_ranges(
+    chain: FakeChain, rpc: Rpc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First fewer ranges go into a request, then the ranges are halved, down to one block; then all is seen."""
+    watches = [watch(world.instruction(salt=salt)) for salt in range(1, 33)]
+    observer = eyes(rpc, range_blocks=4)
+    await observer.look([])
+    for first in range(0, 32, 4):
+        chain.finalize(*(log_of(Held, each) for each in watches[first : first + 4]))
+    reader = observer._events
+    monkeypatch.setattr(rpc_module, "ANSWER_BYTES_MAX", 200 + len(json.dumps(chain.blocks[1].logs)))
+    for ranges, blocks in ((1, 4), (1, 2), (1, 1)):
+        assert "smaller ranges" in trouble(await observer.look([]), LedgerUnavailable)
+        assert (reader._ranges_at_once, reader.range_blocks) == (ranges, blocks)
+    found = await reader.read(1, 8, {(each.settlement, each.leg) for each in watches})
+    assert [event.settlement for event, _ in found] == [each.settlement for each in watches]
+    assert facts(await observer.look([])) == []
+
+
+async def test_one_block_with_too_many_events_is_nonsense(
+    chain: FakeChain, rpc: Rpc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be made smaller is told as it is, and later blocks do not hide it."""
+    known = watch()
+    observer = eyes(rpc)
+    await observer.look([])
+    chain.hold(known)
+    monkeypatch.setattr(rpc_module, "ANSWER_BYTES_MAX", 800)
+    assert "more than 800 bytes" in trouble(await observer.look([]), AnswerTooLarge)
+    chain.finalize()
+    for _ in ("smaller ranges", "fewer of them"):
+        assert "smaller ranges" in trouble(await observer.look([]), LedgerUnavailable)
+    assert "more than 800 bytes" in trouble(await observer.look([]), AnswerTooLarge)
 
 
 async def test_a_view_that_answers_nonsense_is_told_for_its_leg(chain: FakeChain, observer: Observer) -> None:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from interlock.encoding.canonical import Malformed
 from interlock.ledgers.evm import rpc as rpc_module
-from interlock.ledgers.evm.rpc import Call, Json, Rpc, RpcRefused
+from interlock.ledgers.evm.rpc import AnswerTooLarge, Call, Json, Rpc, RpcRefused
 from interlock.ledgers.evm.wire import read_bytes, read_header, read_logs, read_quantity
 from interlock.ledgers.protocol import LedgerNonsense, LedgerUnavailable
 from support.evm import FakeChain, Refusal, serving
@@ -105,11 +105,20 @@ async def test_an_answer_that_is_none_is_nonsense(
         await rpc.call(CHAIN)
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed(chain: FakeChain, rpc: Rpc, status: int) -> None:
+    """An endpoint leads the node nowhere: nothing else is asked, and there is no answer."""
+    chain.faults.append(lambda _: web.Response(status=status, headers={"Location": "/inside"}))
+    with pytest.raises(LedgerUnavailable, match=f"HTTP status {status}"):
+        await rpc.call(CHAIN)
+    assert chain.requests == 1
+
+
 async def test_an_endless_answer_is_cut(chain: FakeChain, rpc: Rpc, monkeypatch: pytest.MonkeyPatch) -> None:
     """No more than the bound is ever held of an answer."""
     monkeypatch.setattr(rpc_module, "ANSWER_BYTES_MAX", 1_000)
     chain.faults.append(lambda _: "x" * 100_000)
-    with pytest.raises(LedgerNonsense, match="more than 1000 bytes"):
+    with pytest.raises(AnswerTooLarge, match="more than 1000 bytes"):
         await rpc.call(CHAIN)
 
 

@@ -242,6 +242,20 @@ async def test_all_held_legs_are_settled_in_one_call(chain: FakeChain, ledger_of
     assert [leg for leg, _ in legs] == [0, 1]
 
 
+@pytest.mark.parametrize("outcome", Outcome)
+async def test_a_leg_that_is_not_held_asks_for_its_own_lane_only(
+    chain: FakeChain, ledger: EvmLedger, outcome: Outcome
+) -> None:
+    """However many legs a settlement has: each of them is asked for, and all together must not cost their square."""
+    terms = world.instruction(12)
+    await ledger.check()
+    before = chain.calls.count("eth_call")
+    for leg in range(12):
+        await ledger.deliver(decided(watch(terms, leg, signed=False), outcome))
+    assert chain.calls.count("eth_call") - before == 12
+    assert chain.raw == []
+
+
 async def test_an_entitled_leg_is_withdrawn_or_stuck(chain: FakeChain, ledger: EvmLedger, known: Watch) -> None:
     """What the token refused is tried again; while it refuses, nothing is sent and people are told why."""
     known = decided(known, Outcome.COMMIT)

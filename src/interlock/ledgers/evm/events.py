@@ -7,7 +7,7 @@ from interlock.encoding.canonical import Malformed
 from interlock.encoding.values import Address, Blob, Bytes32, Uint32, Uint64, Uint256, hex_of
 from interlock.evidence.chain_event import TOPICS, VaultEvent, read_event
 from interlock.evidence.document import ChainEventDocument
-from interlock.ledgers.evm.rpc import Call, Rpc, RpcRefused
+from interlock.ledgers.evm.rpc import BATCH_MAX, Answer, AnswerTooLarge, Call, Rpc, RpcRefused
 from interlock.ledgers.evm.wire import Log, quantity, read_header, read_logs
 from interlock.ledgers.protocol import LedgerError, LedgerNonsense, LedgerUnavailable
 
@@ -26,6 +26,8 @@ class EventReader:
         self._chain_id = chain_id
         self._vault = vault
         self.range_blocks = range_blocks
+        self._ranges_at_once = BATCH_MAX
+        """Ranges in one request; halved, before the ranges are, when an answer was too large."""
 
     async def read(
         self, first: int, last: int, legs: Collection[LegKey], *, only_these: bool = False
@@ -40,7 +42,9 @@ class EventReader:
         if only_these:
             topics.append(sorted({hex_of(settlement) for settlement, _ in legs}))
         ranges = [(at, min(at + self.range_blocks - 1, last)) for at in range(first, last + 1, self.range_blocks)]
-        answers = await self._rpc.batch([self._call(low, high, topics) for low, high in ranges])
+        answers: list[Answer] = []
+        for at in range(0, len(ranges), self._ranges_at_once):
+            answers += await self._ask(ranges[at : at + self._ranges_at_once], topics)
         found = []
         for (low, high), answer in zip(ranges, answers, strict=True):
             if isinstance(answer, RpcRefused):
@@ -51,6 +55,20 @@ class EventReader:
             found += self._events(answer, low, high, legs)
         await self._confirm([document for _, document in found])
         return found
+
+    async def _ask(self, ranges: Sequence[tuple[int, int]], topics: Sequence[object]) -> list[Answer]:
+        """Ask for ranges in one request. Where the answer is too large, less is asked the next time."""
+        try:
+            return await self._rpc.batch([self._call(low, high, topics) for low, high in ranges])
+        except AnswerTooLarge as error:
+            low, high = ranges[0]
+            if len(ranges) > 1:
+                self._ranges_at_once = len(ranges) // 2
+            elif high > low:
+                self.range_blocks = (high - low + 1) // 2
+            else:
+                raise
+            raise LedgerUnavailable(f"{error.sentence}; smaller ranges are asked next", self._rpc.ledger) from None
 
     def _call(self, first: int, last: int, topics: Sequence[object]) -> Call:
         wanted = {

@@ -63,7 +63,7 @@ class EvmLedger:
         self._observer = Observer(
             self._rpc,
             vault,
-            Finality(self._rpc, settings.confirmations, FinalMemory(settings.memory)),
+            Finality(self._rpc, settings.confirmations, FinalMemory(settings.memory), timing.unix),
             EventReader(self._rpc, settings.chain_id, settings.vault, settings.range_blocks),
             settings.start_block,
         )

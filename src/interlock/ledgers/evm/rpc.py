@@ -5,8 +5,10 @@ foreign answer is noticed and nothing is ever taken for the answer to another qu
 
     RpcRefused (LedgerRefused)    the endpoint understood the call and answered with an error object: code, message and,
                                   for a revert, the bytes that the contract reverted with
-    LedgerUnavailable             not reached, too slow, HTTP status other than 200, answer cut off, rate limit
-    LedgerNonsense                not JSON, too large, no answer to a call or two, not the form of JSON-RPC
+    LedgerUnavailable             not reached, too slow, HTTP status other than 200, answer cut off, rate limit;
+                                  redirects are not followed: they could lead into the operator's own network
+    LedgerNonsense                not JSON, no answer to a call or two, not the form of JSON-RPC
+    └── AnswerTooLarge            more bytes than are ever read of one answer; asking for less may help
 
 An endpoint's URL often holds a secret; messages name its host only.
 
@@ -67,6 +69,12 @@ class RpcRefused(LedgerRefused):
         return self.number == _REVERTED or bool(self.data) or "revert" in self.message.lower()
 
 
+class AnswerTooLarge(LedgerNonsense):
+    """The endpoint's answer to a request has more than `ANSWER_BYTES_MAX` bytes; ask for less."""
+
+    code = "rpc_answer_too_large"
+
+
 Answer = Json | LedgerError
 """A call's result, or why there is none."""
 
@@ -124,7 +132,7 @@ class Rpc:
             self._session = aiohttp.ClientSession(timeout=self._timeout)
         headers = {"Content-Type": "application/json"}
         try:
-            async with self._session.post(self._url, data=body, headers=headers) as response:
+            async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as response:
                 if response.status != _OK:
                     raise LedgerUnavailable(f"the endpoint answered with HTTP status {response.status}", self.ledger)
                 return await self._read(response)
@@ -139,7 +147,7 @@ class Rpc:
         async for part in response.content.iter_any():
             length += len(part)
             if length > ANSWER_BYTES_MAX:
-                raise LedgerNonsense(f"the answer has more than {ANSWER_BYTES_MAX} bytes", self.ledger)
+                raise AnswerTooLarge(f"the answer has more than {ANSWER_BYTES_MAX} bytes", self.ledger)
             parts.append(part)
         return b"".join(parts)
 

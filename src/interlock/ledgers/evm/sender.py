@@ -38,11 +38,13 @@ FEE_STEP_PERCENT = 125
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The clock, given from outside so that tests and simulations own it."""
+    """The clocks, given from outside so that tests and simulations own them."""
 
     now: Callable[[], float] = time.monotonic
     """Seconds that never go back."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    unix: Callable[[], float] = time.time
+    """Unix seconds, as this machine believes; only ever held against what a chain says."""
 
 
 @dataclass(frozen=True, slots=True)

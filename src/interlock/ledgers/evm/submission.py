@@ -141,17 +141,16 @@ class Submission:
         return True
 
     async def _needed(self, watch: Watch, certificate: Certificate) -> _Action | None:
-        """Give what this leg needs now, or None."""
-        legs = [(index, leg) for index, leg in _onchain_legs(watch) if leg.ledger == self.vault.ledger]
+        """Give what this leg needs now, or None.
+
+        Each leg asks for its own lane; only a held one asks for the others', to settle all held legs in one call. So
+        a settlement of many legs that were never held costs one lane a leg.
+        """
         newest = Call("eth_getBlockByNumber", ("latest", False))
-        *answers, head = await self.rpc.batch([*(self.vault.hold_of(leg) for _, leg in legs), newest])
-        stands = {
-            index: self._status(self.vault.read_hold(answer), watch.settlement, index, leg)
-            for (index, leg), answer in zip(legs, answers, strict=True)
-        }
-        mine = stands[watch.leg]
+        answer, head = await self.rpc.batch([self.vault.hold_of(_leg(watch)), newest])
+        mine = self._status(self.vault.read_hold(answer), watch.settlement, watch.leg, _leg(watch))
         if mine is HoldStatus.HELD:
-            held = [(index, leg) for index, leg in legs if stands[index] is HoldStatus.HELD]
+            held = await self._held(watch)
             # The purpose names the legs: with one that was held meanwhile it is another call.
             purpose = f"settle {hex_of(watch.settlement)} legs {','.join(str(index) for index, _ in held)}"
             shape = f"{_shape('settle', watch)} of {len(held)}"
@@ -163,6 +162,17 @@ class Submission:
         if is_absent and self._time(head) <= watch.terms.prepare_by:
             return self._tombstone(watch, certificate)
         return None
+
+    async def _held(self, watch: Watch) -> list[tuple[LegIndex, OnchainLeg]]:
+        """Give the held legs of the settlement in this vault, in their order; this one was seen to be held."""
+        legs = [(index, leg) for index, leg in _onchain_legs(watch) if leg.ledger == self.vault.ledger]
+        others = [(index, leg) for index, leg in legs if index != watch.leg]
+        answers = await self.rpc.batch([self.vault.hold_of(leg) for _, leg in others])
+        stands = {
+            index: self._status(self.vault.read_hold(answer), watch.settlement, index, leg)
+            for (index, leg), answer in zip(others, answers, strict=True)
+        }
+        return [(index, leg) for index, leg in legs if stands.get(index, HoldStatus.HELD) is HoldStatus.HELD]
 
     def _status(self, hold: Hold, settlement: SettlementId, leg: LegIndex, terms: OnchainLeg) -> HoldStatus:
         """Give the status of this very leg; EMPTY where the lane has another one or none."""
