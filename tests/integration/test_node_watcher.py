@@ -8,13 +8,15 @@ import pytest
 from interlock.core.attestation import Fact
 from interlock.core.replica import Replica
 from interlock.core.settlement import State
+from interlock.encoding.values import Uint32
 from interlock.ledgers.protocol import Observation
 from interlock.node.voter import Voter
-from interlock.node.watcher import Watcher
+from interlock.node.watcher import Claim, Watcher
 from support.bell import Bell
+from support.evidence import BANK_KEY
 from support.nodes import Nodes, hurry
 from support.puppet_ledger import Book, Connection
-from support.world import BANK, GENESIS
+from support.world import BANK, GENESIS, word
 
 
 class Deaf(Voter):
@@ -61,3 +63,28 @@ async def test_a_ledger_that_sees_nothing_is_asked_again_until_it_does(
         await nodes.until(lambda: nodes.settlement(3, id_).legs[1].tally(Fact.HELD).members == 0b1111)
         nodes.vault.hold_ignored()
         await nodes.reach(id_, State.SETTLED)
+
+
+@pytest.mark.parametrize(
+    ("claim", "looks"),
+    [(None, True), (Claim(BANK_KEY.public_key, Uint32(0)), True), (Claim(word(8), Uint32(0)), False)],
+    ids=["no claim", "the registry's key", "another key"],
+)
+async def test_a_ledger_is_looked_at_by_the_rules_of_the_registry_alone(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    claim: Claim | None,
+    looks: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    """A node whose own configuration names another key or another finality says so and attests nothing there."""
+    hurry(monkeypatch)
+    async with Nodes(tmp_path) as nodes:
+        nodes.sit_all()
+        id_ = await nodes.bring()
+        await nodes.until(lambda: nodes.settlement(0, id_).state is State.SETTLED)
+        replica = nodes.seats[0].node.replica
+        watcher = Watcher(
+            replica=replica, ledger=nodes.seats[0].connections[BANK], voter=Deaf(), interval_s=3_600, claim=claim
+        )
+        await watcher.look()
+        assert bool(watcher.troubles) is not looks

@@ -5,6 +5,7 @@ HOME/keys/decision.key  signs attestations and decisions; must be the committee'
 HOME/keys/gas.key       pays for transactions
 HOME/sign-once.db       what the decision key has signed; never restored from a backup
 HOME/node.db            what can be had again from the log
+HOME/final-*.json       for each vault the newest final block that was seen on its chain
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ DECISION_KEY_FILE = "keys/decision.key"
 GAS_KEY_FILE = "keys/gas.key"
 RECORD_FILE = "sign-once.db"
 STORE_FILE = "node.db"
-FINAL_FILE = "final-{chain_id}.json"
+FINAL_FILE = "final-{chain_id}-{vault}.json"
 
 
 class ConfigInvalid(Exception):

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from interlock.core.committee import Genesis, MemberIndex
 from interlock.core.entry import Instruct, PartyEntry
@@ -32,7 +32,7 @@ from interlock.node.follower import Change, Fate, Follower
 from interlock.node.performer import Performer
 from interlock.node.store import NodeStore
 from interlock.node.voter import Voter
-from interlock.node.watcher import Watcher
+from interlock.node.watcher import Claim, Watcher
 from interlock.ordering.protocol import EntryRefused, EntryTooLarge, OrderedLog
 from interlock.views.desk import NodeHalted, NotYetApplied
 
@@ -55,6 +55,8 @@ class Parts:
     log: OrderedLog
     ledgers: Mapping[str, Ledger]
     """By registered name; those that this node can reach."""
+    claims: Mapping[str, Claim] = field(default_factory=dict)
+    """By registered name: what this node's configuration says of a ledger; held against the registry."""
     look_interval_s: float = 0.5
     """Pause between two looks at a ledger."""
     now: Callable[[], float] = time.time
@@ -87,8 +89,14 @@ class Node:
             replica=self.replica, ledgers=parts.ledgers, voter=self._voter, stop=self._halt_because
         )
         self._watchers = [
-            Watcher(replica=self.replica, ledger=ledger, voter=self._voter, interval_s=parts.look_interval_s)
-            for ledger in parts.ledgers.values()
+            Watcher(
+                replica=self.replica,
+                ledger=ledger,
+                voter=self._voter,
+                interval_s=parts.look_interval_s,
+                claim=parts.claims.get(name),
+            )
+            for name, ledger in parts.ledgers.items()
         ]
         self._follower = Follower(
             replica=self.replica,
@@ -117,8 +125,8 @@ class Node:
         except Exception as error:  # noqa: BLE001 - whatever ends a loop halts the node, and is said
             self._halt(error)
         finally:
-            # All is cancelled before anything is awaited, because whoever stops the node may not wait for it. Of several
-            # reasons to halt at once the first was told; waiting for the others keeps them from turning up later.
+            # All is cancelled before anything is awaited, because whoever stops the node may not wait for it. Where
+            # there were several reasons to halt, waiting for the others keeps them from turning up later.
             for each in (*tasks, self._stopped):
                 each.cancel()
             await asyncio.gather(*tasks, *self._performer.stop(), self._stopped, return_exceptions=True)

@@ -7,11 +7,13 @@ and facts repeat until the log shows this node's vote. Unknown is not failed: no
 import asyncio
 import contextlib
 import logging
+from dataclasses import dataclass
 
 from interlock.core.instruction import ledger_of, legs_of, required_signers
 from interlock.core.leg import CLOSED_BY_ABORT, WITHOUT_HOLD, LegState
 from interlock.core.replica import Replica
 from interlock.core.settlement import Settlement, State
+from interlock.encoding.values import Bytes32, Uint32, hex_of
 from interlock.ledgers.protocol import Ledger, Watch
 from interlock.node.performer import watch_of
 from interlock.node.voter import Voter
@@ -27,14 +29,25 @@ _WATCHED = frozenset({State.PREPARING, State.COMMITTED, State.ABORTED})
 _FINISHED = CLOSED_BY_ABORT | {LegState.DELIVERED}
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What this node's own configuration says of a ledger, and the network's registry must say too."""
+
+    receipt_key: Bytes32
+    confirmations: Uint32
+
+
 class Watcher:
     """One node's eyes on one ledger."""
 
-    def __init__(self, *, replica: Replica, ledger: Ledger, voter: Voter, interval_s: float) -> None:
+    def __init__(
+        self, *, replica: Replica, ledger: Ledger, voter: Voter, interval_s: float, claim: Claim | None = None
+    ) -> None:
         self._replica = replica
         self._ledger = ledger
         self._voter = voter
         self._interval_s = interval_s
+        self._claim = claim
         self._turns = {True: 0, False: 0}
         """Where the next look begins, among the first class of legs and among the others."""
         self._wake = asyncio.Event()
@@ -56,7 +69,12 @@ class Watcher:
             self._wake.clear()
 
     async def look(self) -> None:
-        """Look once at the next legs whose turn it is."""
+        """Look once at the next legs whose turn it is; not at all by other rules than the network's."""
+        if other_rules := self._other_rules():
+            if self.troubles != (other_rules,):
+                log.error("%s", other_rules)
+            self.troubles = (other_rules,)
+            return
         watches = self._watches()
         if not watches:
             self.troubles = ()
@@ -73,6 +91,20 @@ class Watcher:
         if troubles and troubles != self.troubles:
             log.warning("looking at %s: %s", self._ledger.name, "; ".join(troubles))
         self.troubles = troubles
+
+    def _other_rules(self) -> str:
+        """Say in which point this node would look by rules that are not the network's; empty where in none."""
+        entry = self._replica.registry.ledger(self._ledger.name)
+        if entry is None or self._claim is None:
+            return ""
+        registered = Claim(entry.receipt_key, entry.confirmations)
+        if registered == self._claim:
+            return ""
+        return (
+            f"{self._ledger.name}: this node's configuration says confirmations {self._claim.confirmations} and key "
+            f"{hex_of(self._claim.receipt_key)}, the registry says {entry.confirmations} and "
+            f"{hex_of(entry.receipt_key)}; it is not looked at until they agree: change node.json and start again"
+        )
 
     def _watches(self) -> list[Watch]:
         classes: dict[bool, list[Watch]] = {True: [], False: []}

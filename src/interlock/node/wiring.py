@@ -8,7 +8,7 @@ from pathlib import Path
 from interlock.core.committee import Genesis, first_committee
 from interlock.core.instruction import parse_vault_name
 from interlock.encoding.canonical import Malformed
-from interlock.encoding.values import Bytes32
+from interlock.encoding.values import ZERO_BYTES32, Bytes32, Uint32, hex_of
 from interlock.keys.sign_once import SignOnceRecord
 from interlock.keys.signer import FileSigner
 from interlock.ledgers.bank.adapter import BankLedger
@@ -28,6 +28,7 @@ from interlock.node.config import (
 )
 from interlock.node.node import Node, Parts
 from interlock.node.store import NodeStore
+from interlock.node.watcher import Claim
 from interlock.ordering.embedded.client import EmbeddedLog
 from interlock.service.private_file import PrivateFileError, read_private
 
@@ -67,9 +68,17 @@ async def open_node(home: Path, config: NodeConfig, genesis: Genesis, connect: C
                 store=store,
                 log=log_,
                 ledgers=ledgers,
+                claims={each.name: _claim(each) for each in config.ledgers},
                 look_interval_s=config.look_interval_ms / 1_000,
             )
         )
+
+
+def _claim(connection: VaultConnection | BankConnection) -> Claim:
+    """Give what a connection's configuration says that the registry must say too."""
+    if isinstance(connection, BankConnection):
+        return Claim(connection.receipt_key, Uint32(0))
+    return Claim(ZERO_BYTES32, connection.confirmations)
 
 
 def connect_ledger(home: Path, config: NodeConfig, genesis: Genesis, to: VaultConnection | BankConnection) -> Ledger:
@@ -83,7 +92,7 @@ def connect_ledger(home: Path, config: NodeConfig, genesis: Genesis, to: VaultCo
             read_token=_token(home / to.read_token_file),
         )
     chain_id, vault = parse_vault_name(to.name)
-    memory = home / FINAL_FILE.format(chain_id=chain_id)
+    memory = home / FINAL_FILE.format(chain_id=chain_id, vault=hex_of(vault))
     gas_key = GasKey(FileSigner.load(home / GAS_KEY_FILE))
     try:
         return EvmLedger(
