@@ -44,7 +44,8 @@ def stop_event(*, until_stdin_ends: bool) -> asyncio.Event:
 
 def _await_stdin_end(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     # Not through sys.stdin: a thread that waits inside its buffer cannot be left at the interpreter's end.
-    while os.read(0, 1):
-        pass
+    with contextlib.suppress(OSError):  # it cannot be read: there is nobody to outlive
+        while os.read(0, 1):
+            pass
     with contextlib.suppress(RuntimeError):  # the loop has ended already
         loop.call_soon_threadsafe(stop.set)
