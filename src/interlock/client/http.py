@@ -49,7 +49,9 @@ class HttpClient:
             self._session = aiohttp.ClientSession(timeout=self._timeout, headers=self._headers)
         headers = {"Content-Type": "application/json"} if body is not None else {}
         try:
-            async with self._session.request(method, self.url + path, data=body, headers=headers) as response:
+            async with self._session.request(
+                method, self.url + path, data=body, headers=headers, allow_redirects=False
+            ) as response:
                 answer = await _bounded(response)
                 if response.ok:
                     return answer
