@@ -59,9 +59,11 @@ async def running(
 
 
 @asynccontextmanager
-async def serving(sequencer: Sequencer, *, follower_stall_s: float) -> AsyncIterator[tuple[LogServer, int]]:
+async def serving(
+    sequencer: Sequencer, *, follower_stall_s: float = PATIENCE_S, first_request_s: float = PATIENCE_S
+) -> AsyncIterator[tuple[LogServer, int]]:
     """Serve a sequencer in this loop; give the server and its port."""
-    server = LogServer(sequencer, follower_stall_s=follower_stall_s)
+    server = LogServer(sequencer, follower_stall_s=follower_stall_s, first_request_s=first_request_s)
     port = await server.start(HOST, 0)
     try:
         yield server, port

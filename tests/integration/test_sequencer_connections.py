@@ -115,25 +115,79 @@ async def test_requests_may_come_in_any_pieces(process: ManagedProcess) -> None:
         assert await reader.readexactly(20) == wire.encode_answer(8, None) + wire.encode_answer(9, None)
 
 
-async def test_more_connections_than_the_bound_are_closed(process: ManagedProcess) -> None:
-    """The connection beyond the bound is closed at once; when others leave there is room again."""
-    held = [await asyncio.open_connection(HOST, process.ready["port"]) for _ in range(CONNECTIONS_MAX)]
+@asynccontextmanager
+async def held_connections(port: int) -> AsyncIterator[list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]:
+    """Give as many open connections as the server takes."""
+    held = [await asyncio.open_connection(HOST, port) for _ in range(CONNECTIONS_MAX)]
     try:
-        # Its answer shows that the server has met all of them.
-        held[-1][1].write(wire.encode_head(1))
-        async with asyncio.timeout(PATIENCE_S):
-            await held[-1][0].readexactly(4)
-        async with raw_connection(process.ready["port"]) as (reader, _):
-            assert await read_to_end(reader) == b""
-        held[0][1].write(bytes(4))
-        assert await read_to_end(held[0][0]) == b""
-        async with client_of(process) as log:
-            await log.submit(b"room again")
+        yield held
     finally:
         for _, writer in held:
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
+
+
+async def ask_head(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Ask for the head and wait for the answer: the server has met this connection, and all before it."""
+    writer.write(wire.encode_head(1))
+    async with asyncio.timeout(PATIENCE_S):
+        length = int.from_bytes(await reader.readexactly(4), "big")
+        await reader.readexactly(length)
+
+
+async def test_more_connections_than_the_bound_are_closed(process: ManagedProcess) -> None:
+    """Where all that are open have requested something, one more is closed at once; when others leave there is room."""
+    port = process.ready["port"]
+    async with held_connections(port) as held:
+        for reader, writer in held:
+            await ask_head(reader, writer)
+        async with raw_connection(port) as (reader, _):
+            assert await read_to_end(reader) == b""
+        held[0][1].write(bytes(4))
+        assert await read_to_end(held[0][0]) == b""
+        async with client_of(process) as log:
+            await log.submit(b"room again")
+
+
+async def test_connections_that_say_nothing_keep_nobody_out(process: ManagedProcess) -> None:
+    """One more than the bound is served; the oldest that has requested nothing makes room for it."""
+    port = process.ready["port"]
+    async with held_connections(port) as held:
+        await ask_head(*held[0])
+        held[1][1].write(wire.encode_head(1)[:-1])  # no whole request
+        await ask_head(*held[-1])
+        async with client_of(process) as log:
+            await log.submit(b"served")
+            assert await read_to_end(held[1][0]) == b""
+            await ask_head(*held[0])
+            await ask_head(*held[2])
+
+
+@pytest.mark.parametrize("begun", [b"", wire.encode_submit(1, b"never finished")[:-1]])
+async def test_a_connection_without_a_request_is_closed(tmp_path: Path, begun: bytes) -> None:
+    """Silence, or a request that does not come to its end, ends with the time for the first request."""
+    async with (
+        running(tmp_path / "log") as sequencer,
+        serving(sequencer, first_request_s=0.05) as (server, port),
+        raw_connection(port) as (reader, writer),
+    ):
+        writer.write(begun)
+        assert await read_to_end(reader) == b""
+        await all_have_ended(server)
+
+
+async def test_a_connection_may_be_idle_after_its_first_request(tmp_path: Path) -> None:
+    """A node that has nothing to submit keeps its connection: a silent one beside it ends, its own does not."""
+    async with (
+        running(tmp_path / "log") as sequencer,
+        serving(sequencer, first_request_s=0.2) as (_, port),
+        raw_connection(port) as quiet,
+    ):
+        await ask_head(*quiet)
+        async with raw_connection(port) as (reader, _):
+            assert await read_to_end(reader) == b""
+        await ask_head(*quiet)
 
 
 async def test_a_follower_who_does_not_read_is_dropped(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """The sequencer's door: connections, requests, and streams of blocks.
 
-Every connection is bounded: what it may send at once, what waits to be sent to it, how long it may leave its stream
-unread. Who exceeds a bound is dropped and may connect again; nobody else notices. Streams are read from the sequencer
-as fast as each follower takes them, so a slow one makes nothing pile up here.
+Every connection is bounded: how long until its first request, what it may send at once, what waits to be sent to it,
+how long it may leave its stream unread. Who exceeds a bound is dropped and may connect again; nobody else notices.
+Streams are read from the sequencer as fast as each follower takes them, so a slow one makes nothing pile up here.
 """
 
 import asyncio
@@ -17,7 +17,10 @@ from interlock.ordering.embedded.store import StoreError
 from interlock.ordering.protocol import LogForked, OrderingError
 
 CONNECTIONS_MAX = 256
-"""Open connections; two for each node, and room for readers. Further ones are closed at once."""
+"""Open connections; two for each node, and room for readers. A further one takes the place of the oldest that has
+requested nothing yet; where all have, it is closed at once."""
+FIRST_REQUEST_S = 10.0
+"""How long a connection may take to send its first request, whole."""
 ANSWER_BYTES_MAX = 4_194_304
 """Answers that may wait for a client who does not read them."""
 FOLLOWER_SOCKET_BYTES = 262_144
@@ -31,11 +34,20 @@ logger = logging.getLogger(__name__)
 class LogServer:
     """Serve one sequencer to any number of clients."""
 
-    def __init__(self, sequencer: Sequencer, *, follower_stall_s: float = FOLLOWER_STALL_S) -> None:
+    def __init__(
+        self,
+        sequencer: Sequencer,
+        *,
+        follower_stall_s: float = FOLLOWER_STALL_S,
+        first_request_s: float = FIRST_REQUEST_S,
+    ) -> None:
         self._sequencer = sequencer
         self._follower_stall_s = follower_stall_s
+        self._first_request_s = first_request_s
         self._server: asyncio.Server | None = None
         self._connections: dict[asyncio.Task[None], asyncio.WriteTransport] = {}
+        self._silent: dict[asyncio.WriteTransport, None] = {}
+        """Those that have requested nothing yet, the oldest first."""
 
     async def start(self, host: str, port: int) -> int:
         """Listen; give the port, which the system chooses where 0 is asked for. OSError when it is taken."""
@@ -54,9 +66,13 @@ class LogServer:
 
     def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._connections) >= CONNECTIONS_MAX:
+            one = next(iter(self._silent), writer.transport)
             logger.warning("closing a connection: %d are open", CONNECTIONS_MAX)
-            writer.transport.abort()
-            return
+            one.abort()
+            self._silent.pop(one, None)
+            if one is writer.transport:
+                return
+        self._silent[writer.transport] = None
         task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
         self._connections[task] = writer.transport
         task.add_done_callback(self._connections.pop)
@@ -77,12 +93,15 @@ class LogServer:
         except StoreError:
             logger.exception("closing the connection of %s: its blocks cannot be read", peer)
         finally:
+            self._silent.pop(writer.transport, None)
             writer.transport.abort()
 
     async def _answer_requests(self, frames: FrameReader, writer: asyncio.StreamWriter) -> int | None:
         """Answer until the client leaves (None), or wants to follow from a height."""
         outbox = Outbox(writer.transport, ANSWER_BYTES_MAX)
-        while batch := await frames.read():
+        batch = await self._first_requests(frames)
+        self._silent.pop(writer.transport, None)
+        while batch:
             for frame in batch:
                 if frame.kind == wire.Kind.FOLLOW:
                     if frame is not batch[-1]:
@@ -90,7 +109,15 @@ class LogServer:
                     outbox.flush()
                     return wire.decode_follow(frame.payload)
                 self._answer(frame, outbox)
+            batch = await frames.read()
         return None
+
+    async def _first_requests(self, frames: FrameReader) -> list[Frame]:
+        try:
+            async with asyncio.timeout(self._first_request_s):
+                return await frames.read()
+        except TimeoutError:
+            raise MalformedFrame(f"no whole request within {self._first_request_s:g} s") from None
 
     def _answer(self, frame: Frame, outbox: Outbox) -> None:
         if frame.kind == wire.Kind.SUBMIT:
