@@ -3,6 +3,7 @@
 Keys are small numbers and the clock is the test's own, so that everything is deterministic.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
@@ -156,6 +157,8 @@ class BankWorld:
     bank: Bank
     accounts: Accounts
     clock: list[int] = field(default_factory=lambda: [NOW])
+    is_lost: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a commit failed while it was served."""
 
     def hold(self, terms: Terms, leg: LegIndex = CASH) -> HoldView:
         """Ask for the hold of a leg."""
@@ -289,6 +292,6 @@ async def client_at(url: str, tokens: Tokens) -> AsyncIterator[BankClient]:
 @asynccontextmanager
 async def served(world: BankWorld) -> AsyncIterator[BankClient]:
     """Serve a bank in this process, and give a client."""
-    app = create_app(world.bank, world.accounts, world.home.tokens)
+    app = create_app(world.bank, world.accounts, world.home.tokens, on_lost=world.is_lost.set)
     async with serving(app, "127.0.0.1", 0) as url, client_at(url, world.home.tokens) as client:
         yield client

@@ -5,12 +5,14 @@ import json
 import socket
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bankd_world import (
     BUYER,
+    CASH,
     FRIEND,
     NETWORK,
     NOW,
@@ -29,15 +31,17 @@ from bankd_world import (
     served,
 )
 
+from interlock.bankd import __main__ as process
 from interlock.bankd import app as door
 from interlock.bankd.app import BODY_BYTES_MAX, create_app
 from interlock.bankd.problem import Code
+from interlock.bankd.store import CommitUnknown
 from interlock.core.decision import Outcome
 from interlock.core.limits import ACCOUNT_AMOUNT_MAX, LEGS_MAX
 from interlock.encoding.canonical import to_json
 from interlock.encoding.secp256k1 import address_of
 from interlock.encoding.values import hex_of
-from interlock.evidence.bank_receipt import verify_chain
+from interlock.evidence.bank_receipt import BankEvent, verify_chain
 from interlock.service.http import serving
 
 
@@ -339,6 +343,56 @@ async def test_books_that_cannot_be_written_are_unavailable_not_refused(
         assert (await client.put_hold(deal())).document["state"] == "HELD"
 
 
+class CommitThatFails:
+    """The books' file on a disk that takes a commit, and whose answer is an error."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever SQLite's connection has
+        return getattr(self.connection, name)
+
+    def execute(self, statement: str, *arguments: Any) -> Any:  # noqa: ANN401 - as SQLite's
+        found = self.connection.execute(statement, *arguments)
+        if statement == "COMMIT":
+            raise sqlite3.OperationalError("disk I/O error")
+        return found
+
+
+async def test_a_commit_that_failed_ends_the_bank_until_it_is_known(tmp_path: Path) -> None:
+    """It may have happened: nothing more is told or booked, the process is to end, and a restart finds what was."""
+    with bank_in(tmp_path / "bank") as world:
+        store = world.bank._store
+        async with served(world) as client:
+            store._connection = CommitThatFails(store._connection)  # type: ignore[assignment]  # it is like one
+            answer = await client.put_hold(deal())
+            assert (answer.status, answer.code) == (503, "unavailable")
+            assert "nothing moved" not in answer.document["detail"]
+            assert world.is_lost.is_set()
+            for again in (client.put_hold(deal()), client.look(deal()), client.ask("GET", "/v1/about")):
+                assert (await again).code == "unavailable"
+        with pytest.raises(CommitUnknown):
+            world.bank.audit()
+        store.lost, store._connection = None, sqlite3.connect(world.home.database)  # for the check at the end
+    with bank_in(tmp_path / "bank") as world:
+        assert world.bank.look(id_of(deal()), CASH).state is BankEvent.HELD
+
+
+async def test_the_process_ends_when_a_commit_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its supervisor starts it again; the error says why."""
+    with bank_in(tmp_path / "bank") as world:
+        home = world.home
+    ready: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
+    monkeypatch.setattr(process, "say_ready", ready.set_result)
+    with closing(process.open_store(home)) as store:
+        running = asyncio.create_task(process._serve(home, store, until_stdin_ends=False))
+        async with client_at((await ready)["url"], home.tokens) as client:
+            store._connection = CommitThatFails(store._connection)  # type: ignore[assignment]  # it is like one
+            assert (await client.ask("GET", "/v1/about")).code == "unavailable"
+            with pytest.raises(CommitUnknown, match="disk I/O error"):
+                await running
+
+
 async def test_a_fault_of_the_program_is_a_problem_without_its_inside(
     world: BankWorld, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -370,7 +424,7 @@ async def test_the_log_holds_no_token_key_or_account(
 
 async def test_an_address_in_use_is_an_os_error(world: BankWorld) -> None:
     """A port that another process has is told at once."""
-    app = create_app(world.bank, world.accounts, world.home.tokens)
+    app = create_app(world.bank, world.accounts, world.home.tokens, on_lost=world.is_lost.set)
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         async with serving(app, "127.0.0.1", taken.getsockname()[1]):
             pass

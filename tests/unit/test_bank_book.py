@@ -26,6 +26,7 @@ from interlock.encoding.values import Address, Bytes32, MinorUnits, Uint32, Uint
 from interlock.evidence.bank_receipt import BankEvent
 
 SIGNER = Address(b"\x01" * 20)
+STRANGER = Address(b"\x02" * 20)
 TERMS = AccountTerms("bank:one", "USD/2", MinorUnits(Uint256(500)), "payer", "payee", Bytes32(bytes(32)))
 ORDER = HoldOrder(SettlementId(Bytes32(b"\x05" * 32)), LegIndex(Uint32(1)), SIGNER, TERMS, UnixSeconds(Uint64(100)))
 PAYER = AccountView({"USD/2": 500}, frozenset({SIGNER}))
@@ -34,14 +35,13 @@ BOOKS: dict[str, Any] = {"now": 100, "assets": frozenset({"USD/2"}), "payer": PA
 
 BROKEN: list[tuple[Refusal, dict[str, Any], dict[str, Any]]] = [
     (Refusal.TOO_LATE, {}, {"now": 101}),
+    (Refusal.NO_MANDATE, {}, {"payer": AccountView({"USD/2": 500}, frozenset({STRANGER}))}),
     (Refusal.UNKNOWN_ASSET, {}, {"assets": frozenset({"EUR/2"})}),
     (Refusal.AMOUNT_OUT_OF_RANGE, {"amount": 0}, {}),
-    (Refusal.PAYER_UNKNOWN, {}, {"payer": None}),
-    (Refusal.PAYER_CANNOT_HOLD_ASSET, {}, {"payer": AccountView({}, frozenset())}),
+    (Refusal.PAYER_CANNOT_HOLD_ASSET, {}, {"payer": AccountView({}, frozenset({SIGNER}))}),
     (Refusal.PAYEE_UNKNOWN, {}, {"payee": None}),
     (Refusal.PAYEE_CANNOT_HOLD_ASSET, {}, {"payee": AccountView({"EUR/2": 0}, frozenset())}),
     (Refusal.SAME_ACCOUNT, {"payee": "payer"}, {"payee": PAYER}),
-    (Refusal.NO_MANDATE, {}, {"payer": AccountView({"USD/2": 500}, frozenset({Address(b"\x02" * 20)}))}),
     (Refusal.INSUFFICIENT_FUNDS, {}, {"payer": AccountView({"USD/2": 499}, frozenset({SIGNER}))}),
 ]
 """Each refusal, and what brings it about: changes of the terms, changes of the books."""
@@ -73,6 +73,17 @@ def test_each_broken_check_refuses_with_its_own_reason(
     booking = book_hold(order, **{**BOOKS, **books}, decided=None)
     assert (booking.event, booking.entry) == (BankEvent.REFUSED, None)
     assert booking.reason.startswith(refusal.name.lower() + ": ")
+
+
+@pytest.mark.parametrize("asset", ["USD/2", "EUR/2", "none of the bank's"])
+@pytest.mark.parametrize("payer", [None, AccountView({}, frozenset()), replace(PAYER, signers=frozenset({STRANGER}))])
+@pytest.mark.parametrize("payee", [None, AccountView({}, frozenset()), PAYEE])
+def test_a_signer_without_a_mandate_learns_nothing_of_accounts(
+    asset: str, payer: AccountView | None, payee: AccountView | None
+) -> None:
+    """Which accounts and assets there are does not change the answer to him."""
+    order = replace(ORDER, terms=replace(TERMS, asset=asset))
+    assert refusal_of(order, **{**BOOKS, "payer": payer, "payee": payee}) is Refusal.NO_MANDATE
 
 
 @pytest.mark.parametrize("index", range(len(BROKEN)))

@@ -15,18 +15,15 @@ A party's consent is its signature, so there are no accounts here; what is not s
 Amounts and terms are shown to whoever can reach this port: bind it to a network where only operators and parties are.
 """
 
-import asyncio
-import logging
 from dataclasses import dataclass
 from typing import TypeVar
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from interlock.api.problem import Problem, of_rejection, respond
+from interlock.api.problem import Problem, of_rejection, of_unserved, respond
 from interlock.core.entry import Cancel, Instruct, PartyEntry, Sign
 from interlock.core.instruction import Instruction, PartySignature, RedactedInstruction, SettlementId
 from interlock.core.limits import ENTRY_BYTES_MAX
@@ -35,6 +32,7 @@ from interlock.core.settlement import Settlement
 from interlock.encoding.canonical import Malformed, decode, dumps, encode, from_json
 from interlock.encoding.values import Bytes32, hex_of
 from interlock.ordering.protocol import LogUnavailable
+from interlock.service.door import Fault, Unserved, handlers, read_body, read_number
 from interlock.views.desk import Desk, NodeHalted, NotYetApplied
 from interlock.views.settlement import settlement_view
 from interlock.views.status import status_view
@@ -45,7 +43,6 @@ LIST_MAX = 200
 """Settlements in one answer."""
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +104,7 @@ class Face:
         """Bring terms and signatures."""
         body = await _body(request, InstructRequest)
         if (body.instruction is None) == (body.redacted is None):
-            raise of_rejection(
-                Rejection(Reason.MALFORMED, None, "Give `instruction` or `redacted`, and null for the other.")
-            )
+            raise Unserved(Fault.MALFORMED, "Give `instruction` or `redacted`, and null for the other.")
         return await self._submit(Instruct(body.instruction, body.redacted, body.signatures))
 
     async def sign(self, request: Request) -> Response:
@@ -162,7 +157,7 @@ class Face:
             ) from None
         except LogUnavailable as error:
             raise Problem("LOG_UNAVAILABLE", 503, f"The log was not reached: {error}. Send it again.") from None
-        if rejection is not None and rejection.reason is not Reason.NOTHING_NEW:
+        if rejection is not None and not _is_known(entry, rejection.reason):
             raise of_rejection(rejection)
         known = None if id_ is None else self._node.settlement(id_)
         if known is None:
@@ -180,44 +175,39 @@ class Face:
         return settlement_view(settlement, self._node.replica.committee, self._node.troubles(settlement))
 
 
+def _is_known(entry: PartyEntry, reason: Reason) -> bool:
+    """Tell whether an entry was only unnecessary. What has ended needs no consent; a cancel wants what cannot be."""
+    if reason is Reason.ALREADY_DECIDED:
+        return not isinstance(entry, Cancel)
+    return reason is Reason.NOTHING_NEW
+
+
 def create_app(node: Desk, genesis: bytes) -> Starlette:
     """Give the ASGI application of a node; `genesis` is the document as it stands on disk."""
     return Starlette(
         routes=Face(node, genesis).routes(),
-        exception_handlers={Problem: _on_problem, HTTPException: _on_http_exception, Exception: _on_error},
+        exception_handlers={**handlers(_on_unserved), Problem: _on_problem},
     )
 
 
 async def _body(request: Request, kind: type[T]) -> T:
-    """Read a bounded body as strict JSON of a type."""
-    data = bytearray()
+    data = await read_body(request, bytes_max=ENTRY_BYTES_MAX, within_s=BODY_WITHIN_S)
     try:
-        async with asyncio.timeout(BODY_WITHIN_S):
-            async for chunk in request.stream():
-                data += chunk
-                if len(data) > ENTRY_BYTES_MAX:
-                    raise of_rejection(Rejection(Reason.TOO_LARGE, None, f"{ENTRY_BYTES_MAX} bytes are allowed."))
-        return decode(kind, bytes(data))
-    except TimeoutError:
-        raise Problem("TOO_SLOW", 408, f"The body did not arrive within {BODY_WITHIN_S:g} s; send it again.") from None
-    except ClientDisconnect:
-        raise of_rejection(Rejection(Reason.MALFORMED, None, "The connection ended within the body.")) from None
+        return decode(kind, data)
     except Malformed as error:
-        raise of_rejection(Rejection(Reason.MALFORMED, None, f"{error}.")) from None
+        raise Unserved(Fault.MALFORMED, f"{error}.") from None
 
 
 def _id_of(request: Request) -> SettlementId:
     try:
         return SettlementId(from_json(Bytes32, request.path_params["settlement"], "settlement"))
     except Malformed as error:
-        raise of_rejection(Rejection(Reason.MALFORMED, None, f"{error}.")) from None
+        raise Unserved(Fault.MALFORMED, f"{error}.") from None
 
 
 def _number(request: Request, name: str, default: int) -> int:
-    text = request.query_params.get(name, str(default))
-    if text != str(default) and not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004 - fits
-        raise of_rejection(Rejection(Reason.MALFORMED, None, f"{name}: a whole number is wanted, not {text[:40]!r}."))
-    return int(text)
+    text = request.query_params.get(name)
+    return default if text is None else read_number(text, name)
 
 
 def _json(document: object) -> Response:
@@ -235,16 +225,10 @@ def _not_certified(known: Settlement) -> Problem:
 
 
 async def _on_problem(request: Request, error: Exception) -> Response:
-    problem = error if isinstance(error, Problem) else Problem("INTERNAL_ERROR", 500, "")
-    return respond(problem, request.url.path)
+    if not isinstance(error, Problem):
+        raise error
+    return respond(request, error)
 
 
-async def _on_http_exception(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    detail = f"This node does not serve {request.method} {request.url.path}."
-    return respond(Problem("NOT_FOUND" if status == 404 else "METHOD_NOT_ALLOWED", status, detail), request.url.path)  # noqa: PLR2004
-
-
-async def _on_error(request: Request, error: Exception) -> Response:
-    log.error("a request failed", exc_info=error)
-    return respond(Problem("INTERNAL_ERROR", 500, "This node failed on the request; ask by id."), request.url.path)
+def _on_unserved(request: Request, error: Unserved) -> Response:
+    return respond(request, of_unserved(error), error.headers)

@@ -3,16 +3,15 @@
 A rejection keeps its name (`code`), number and sentence, the same as in the core, the receipts and the documents.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from interlock.core.instruction import SettlementId
 from interlock.core.rejection import Reason, Rejection
-from interlock.encoding.canonical import dumps
 from interlock.encoding.values import hex_of
-
-MEDIA_TYPE = "application/problem+json"
+from interlock.service.door import Unserved, problem_answer
 
 _STATUS = {
     Reason.MALFORMED: 400,
@@ -21,44 +20,60 @@ _STATUS = {
     Reason.SIGNER_NOT_REQUIRED: 403,
     Reason.SETTLEMENT_UNKNOWN: 404,
 }
-_UNALTERABLE_STATUS = 422
 _CONFLICT_STATUS = 409
 
 
-@dataclass(frozen=True)
-class Problem(Exception):  # no slots: an exception's traceback is set after it is made
+class Problem(Exception):
     """Answer with a problem document."""
 
-    code: str
-    """Stable word that clients match on."""
-    status: int
-    detail: str
-    """What happened, to which id, the values compared, and what to do next."""
-    number: int | None = None
-    """The rejection's number, where it is one."""
-    settlement: SettlementId | None = None
+    def __init__(
+        self,
+        code: str,
+        status: int,
+        detail: str,
+        number: int | None = None,
+        settlement: SettlementId | None = None,
+    ) -> None:
+        """Take the stable word that clients match on, a sentence that says what to do, and a rejection's number."""
+        super().__init__(detail)
+        self.code = code
+        self.status = status
+        self.detail = detail
+        self.number = number
+        self.settlement = settlement
 
 
 def of_rejection(rejection: Rejection) -> Problem:
-    """Give a rejection's problem: 400, 403, 404, 413 by kind, 422 where it can never change, else 409."""
+    """Give a rejection's problem: 400, 403, 404, 413 by kind, else 409.
+
+    An instruction that can never be admitted is recorded as ABORTED: that is an answer, not a problem.
+    """
     reason = rejection.reason
-    status = _STATUS.get(reason, _UNALTERABLE_STATUS if reason.is_unalterable else _CONFLICT_STATUS)
     detail = f"{reason.sentence} {rejection.detail}".rstrip()
-    return Problem(reason.name, status, detail, int(reason), rejection.settlement)
+    return Problem(reason.name, _STATUS.get(reason, _CONFLICT_STATUS), detail, int(reason), rejection.settlement)
 
 
-def respond(problem: Problem, instance: str) -> Response:
-    """Give the HTTP answer."""
-    document = {
-        "type": f"urn:interlock:node:{problem.code.lower()}",
-        "title": problem.code.replace("_", " ").capitalize(),
-        "status": problem.status,
-        "code": problem.code,
-        "detail": problem.detail,
-        "instance": instance,
-    }
+def of_unserved(error: Unserved) -> Problem:
+    """Give the problem of a fault at the door; what is a rejection in the core is the same one here."""
+    reason = Reason.__members__.get(error.fault.name)
+    if reason is not None:
+        return of_rejection(Rejection(reason, None, error.detail))
+    return Problem(error.fault.name, error.fault.value, error.detail)
+
+
+def respond(request: Request, problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    """Give the HTTP answer, with headers of its own where it needs some."""
+    facts: dict[str, object] = {}
     if problem.number is not None:
-        document["number"] = problem.number
+        facts["number"] = problem.number
     if problem.settlement is not None:
-        document["settlement"] = hex_of(problem.settlement)
-    return Response(dumps(document), problem.status, media_type=MEDIA_TYPE)
+        facts["settlement"] = hex_of(problem.settlement)
+    return problem_answer(
+        request,
+        family="node",
+        code=problem.code,
+        status=problem.status,
+        detail=problem.detail,
+        facts=facts,
+        headers=headers,
+    )

@@ -29,7 +29,7 @@ logger = logging.getLogger("interlock.bankd")
 
 
 def main() -> int:
-    """Read the home, open the books and serve until told to stop."""
+    """Read the home, open the books and serve until told to stop, or until a commit fails."""
     parser = argparse.ArgumentParser(prog="python -m interlock.bankd", description="Run a bank's ledger with holds.")
     parser.add_argument("--home", type=Path, required=True, help="folder of bank.json, keys and books")
     parser.add_argument(UNTIL_STDIN_ENDS, action="store_true", help="stop when standard input ends")
@@ -69,11 +69,14 @@ async def _serve(home: Home, store: Store, *, until_stdin_ends: bool) -> None:
         key=home.key,
         clock=lambda: int(time.time()),
     )
-    app = create_app(bank, Accounts(store, ledger=config.ledger, assets=config.assets), home.tokens)
+    accounts = Accounts(store, ledger=config.ledger, assets=config.assets)
+    app = create_app(bank, accounts, home.tokens, on_lost=stop.set)
     async with serving(app, config.host, config.port) as url:
         say_ready({"url": url})
         logger.info("%s serves on %s for network 0x%s", config.ledger, url, home.genesis.network_id.hex())
         await stop.wait()
+    if store.lost is not None:
+        raise store.lost
     logger.info("%s stopped", config.ledger)
 
 

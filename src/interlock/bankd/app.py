@@ -18,14 +18,13 @@ import hmac
 import logging
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -34,22 +33,20 @@ from interlock.bankd.bank import RECEIPTS_PAGE_MAX, Bank
 from interlock.bankd.config import Tokens
 from interlock.bankd.order import CertificateRequest, HoldRequest
 from interlock.bankd.problem import Code, Problem
+from interlock.bankd.store import CommitUnknown
 from interlock.bankd.view import AccountRequest, DepositRequest
 from interlock.core.instruction import LegIndex, SettlementId
 from interlock.core.limits import LEGS_MAX, NAME_BYTES_MAX
-from interlock.encoding.canonical import Malformed, decode, dumps, encode, from_json
+from interlock.encoding.canonical import Malformed, decode, encode, from_json
 from interlock.encoding.values import Address, Bytes32, Uint32
+from interlock.service.door import Unserved, handlers, problem_answer, read_body, read_number
 
 BODY_BYTES_MAX = 65_536
 """One request: sixteen legs with the longest names in their longest JSON form, and their signatures, fit."""
-DRAIN_BYTES_MAX = 1_048_576
-"""A larger body is read on to here, and thrown away: a connection closed on unread bytes loses its answer."""
 BODY_WITHIN_S = 10.0
 """How long a client may take to send its body, so that slow ones cannot hold connections for ever."""
-PROBLEM_TYPE = "application/problem+json"
 
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._:-]{{0,{NAME_BYTES_MAX - 1}}}\Z")
-_NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,17})\Z")
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -108,8 +105,8 @@ class Door:
     async def receipts(self, request: Request) -> Response:
         """Give a page of receipts."""
         self._check_token(request, self._tokens.operator)
-        after = _number(request.query_params.get("after", "0"), "after")
-        limit = _number(request.query_params.get("limit", str(RECEIPTS_PAGE_MAX)), "limit")
+        after = read_number(request.query_params.get("after", "0"), "after")
+        limit = read_number(request.query_params.get("limit", str(RECEIPTS_PAGE_MAX)), "limit")
         return _answer(await self._run(lambda: self._bank.receipts(after, limit)))
 
     async def account(self, request: Request) -> Response:
@@ -153,8 +150,8 @@ class Door:
             )
 
 
-def create_app(bank: Bank, accounts: Accounts, tokens: Tokens) -> Starlette:
-    """Give the ASGI application; the books stay open when it ends."""
+def create_app(bank: Bank, accounts: Accounts, tokens: Tokens, *, on_lost: Callable[[], None]) -> Starlette:
+    """Give the ASGI application; the books stay open when it ends. `on_lost`: called when a commit failed."""
     door = Door(bank, accounts, tokens)
 
     @asynccontextmanager
@@ -162,43 +159,35 @@ def create_app(bank: Bank, accounts: Accounts, tokens: Tokens) -> Starlette:
         yield
         door.close()
 
+    async def on_storage_error(request: Request, error: Exception) -> Response:
+        logger.error("the books could not be read or written: %s", error)
+        if isinstance(error, CommitUnknown):
+            on_lost()
+        later = "The books could not be read or written now. Ask by id later what was recorded."
+        return _respond(request, Problem(Code.UNAVAILABLE, later))
+
     return Starlette(
         routes=door.routes(),
         lifespan=lifespan,
         exception_handlers={
+            **handlers(_on_unserved),
             Problem: _on_problem,
-            HTTPException: _on_http_exception,
-            sqlite3.OperationalError: _on_storage_error,
-            Exception: _on_error,
+            sqlite3.OperationalError: on_storage_error,
         },
     )
 
 
 async def _body(request: Request, kind: type[T]) -> T:
-    """Read a bounded body as strict JSON of a type."""
-    data, length = bytearray(), 0
+    data = await read_body(request, bytes_max=BODY_BYTES_MAX, within_s=BODY_WITHIN_S)
     try:
-        async with asyncio.timeout(BODY_WITHIN_S):
-            async for chunk in request.stream():
-                length += len(chunk)
-                data += chunk[: BODY_BYTES_MAX + 1 - len(data)]
-                if length > DRAIN_BYTES_MAX:
-                    break
-    except TimeoutError:
-        raise Problem(Code.TOO_SLOW, f"The body did not arrive within {BODY_WITHIN_S:g} s; send it again.") from None
-    except ClientDisconnect:
-        raise Problem(Code.MALFORMED, "The connection ended within the body.") from None
-    if length > BODY_BYTES_MAX:
-        raise Problem(Code.TOO_LARGE, f"The body of {request.url.path} has more than {BODY_BYTES_MAX} bytes.")
-    try:
-        return decode(kind, bytes(data))
+        return decode(kind, data)
     except Malformed as error:
         raise Problem(Code.MALFORMED, f"The body of {request.url.path} is malformed: {error}.") from None
 
 
 def _leg_of(request: Request) -> tuple[SettlementId, LegIndex]:
     settlement = SettlementId(_read(Bytes32, request.path_params["settlement"], "settlement"))
-    leg = _number(request.path_params["leg"], "leg")
+    leg = read_number(request.path_params["leg"], "leg")
     if leg >= LEGS_MAX:
         raise Problem(Code.OUT_OF_BOUNDS, f"leg {leg}: an instruction has at most {LEGS_MAX} legs, counted from 0.")
     return settlement, LegIndex(Uint32(leg))
@@ -209,12 +198,6 @@ def _read(kind: Callable[[bytes], T], text: str, what: str) -> T:
         return from_json(kind, text, what)  # type: ignore[arg-type]  # a NewType is no type[T] to mypy
     except Malformed as error:
         raise Problem(Code.MALFORMED, f"{error}.") from None
-
-
-def _number(text: str, what: str) -> int:
-    if _NUMBER.match(text) is None:
-        raise Problem(Code.MALFORMED, f"{what}: a whole number is wanted, not {text[:40]!r}.")
-    return int(text)
 
 
 def _name(request: Request, what: str) -> str:
@@ -231,31 +214,25 @@ def _answer(value: object) -> Response:
     return Response(encode(value), media_type="application/json")
 
 
-def _problem(request: Request, problem: Problem) -> Response:
-    headers = {"WWW-Authenticate": "Bearer"} if problem.code is Code.UNAUTHORISED else None
-    document = dumps(problem.document(request.url.path))
-    return Response(document, problem.code.status, headers=headers, media_type=PROBLEM_TYPE)
-
-
 async def _on_problem(request: Request, error: Exception) -> Response:
-    return _problem(request, error if isinstance(error, Problem) else Problem(Code.INTERNAL_ERROR, ""))
+    if not isinstance(error, Problem):
+        raise error
+    headers = {"WWW-Authenticate": "Bearer"} if error.code is Code.UNAUTHORISED else None
+    return _respond(request, error, headers)
 
 
-async def _on_http_exception(request: Request, error: Exception) -> Response:
-    is_method = isinstance(error, HTTPException) and error.status_code == Code.METHOD_NOT_ALLOWED.status
-    code = Code.METHOD_NOT_ALLOWED if is_method else Code.NOT_FOUND
-    return _problem(request, Problem(code, f"This bank does not serve {request.method} {request.url.path}."))
+def _on_unserved(request: Request, error: Unserved) -> Response:
+    return _respond(request, Problem(Code[error.fault.name], error.detail), error.headers)
 
 
-async def _on_storage_error(request: Request, error: Exception) -> Response:
-    logger.error("the books could not be written: %s", error)
-    return _problem(
+def _respond(request: Request, problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    code = problem.code
+    return problem_answer(
         request,
-        Problem(Code.UNAVAILABLE, "The books could not be read or written now; nothing moved. Ask by id later."),
-    )
-
-
-async def _on_error(request: Request, _error: Exception) -> Response:
-    return _problem(
-        request, Problem(Code.INTERNAL_ERROR, "The bank failed on this request; ask by id what was recorded.")
+        family="bank",
+        code=code.word,
+        status=code.status,
+        detail=problem.detail,
+        facts=problem.facts,
+        headers=headers,
     )

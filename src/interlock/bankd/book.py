@@ -129,17 +129,16 @@ def refusal_of(
     terms = order.terms
     if now > order.prepare_by:
         return Refusal.TOO_LATE
+    if payer is None or order.signer not in payer.signers:
+        return Refusal.NO_MANDATE
     if terms.asset not in assets:
         return Refusal.UNKNOWN_ASSET
     if not 0 < terms.amount <= ACCOUNT_AMOUNT_MAX:
         return Refusal.AMOUNT_OUT_OF_RANGE
-    return _party_refusal(order, payer, payee)
+    return _party_refusal(terms, payer, payee)
 
 
-def _party_refusal(order: HoldOrder, payer: AccountView | None, payee: AccountView | None) -> Refusal | None:
-    terms = order.terms
-    if payer is None:
-        return Refusal.PAYER_UNKNOWN
+def _party_refusal(terms: AccountTerms, payer: AccountView, payee: AccountView | None) -> Refusal | None:
     if terms.asset not in payer.available:
         return Refusal.PAYER_CANNOT_HOLD_ASSET
     if payee is None:
@@ -148,8 +147,6 @@ def _party_refusal(order: HoldOrder, payer: AccountView | None, payee: AccountVi
         return Refusal.PAYEE_CANNOT_HOLD_ASSET
     if terms.payer == terms.payee:
         return Refusal.SAME_ACCOUNT
-    if order.signer not in payer.signers:
-        return Refusal.NO_MANDATE
     if payer.available[terms.asset] < terms.amount:
         return Refusal.INSUFFICIENT_FUNDS
     return None

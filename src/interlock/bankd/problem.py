@@ -1,15 +1,13 @@
 """What the bank answers when it does not do as asked: codes in the order in which things are checked.
 
-A `Problem` is an RFC 9457 problem document; it records nothing and moves nothing. A `Refusal` is the opposite: the
-request was authentic, the business check failed, and that is booked, signed and stands for ever.
+A `Problem` is an RFC 9457 problem document; it records nothing and moves nothing, unless it says that the bank itself
+failed: then ask by id. A `Refusal` is the opposite: the request was authentic, the business check failed, and that is
+booked, signed and stands for ever.
 """
 
 from collections.abc import Mapping
 from enum import Enum, IntEnum
 from typing import Any
-
-TYPE_PREFIX = "urn:interlock:bank:"
-"""RFC 9457 `type`: a name, not an address."""
 
 
 class Code(Enum):
@@ -63,7 +61,7 @@ class Code(Enum):
 
 
 class Problem(Exception):
-    """Answer with a problem document; nothing was recorded."""
+    """Answer with a problem document."""
 
     def __init__(self, code: Code, detail: str, facts: Mapping[str, Any] | None = None) -> None:
         """Take the code; a sentence that says what happened, to which id, and what to do; and further members."""
@@ -72,32 +70,20 @@ class Problem(Exception):
         self.detail = detail
         self.facts = dict(facts or {})
 
-    def document(self, instance: str) -> dict[str, Any]:
-        """Give the problem as JSON values."""
-        return {
-            **self.facts,
-            "type": TYPE_PREFIX + self.code.word,
-            "title": self.code.word.replace("_", " ").capitalize(),
-            "status": self.code.status,
-            "code": self.code.word,
-            "detail": self.detail,
-            "instance": instance,
-        }
-
 
 class Refusal(IntEnum):
     """Why a hold was refused for ever, in the order of the checks; a retry is a new settlement."""
 
     TOO_LATE = 1
-    UNKNOWN_ASSET = 2
-    AMOUNT_OUT_OF_RANGE = 3
-    PAYER_UNKNOWN = 4
+    NO_MANDATE = 2
+    """Also where there is no such account: before a mandate was shown, nothing is told about accounts."""
+    UNKNOWN_ASSET = 3
+    AMOUNT_OUT_OF_RANGE = 4
     PAYER_CANNOT_HOLD_ASSET = 5
     PAYEE_UNKNOWN = 6
     PAYEE_CANNOT_HOLD_ASSET = 7
     SAME_ACCOUNT = 8
-    NO_MANDATE = 9
-    INSUFFICIENT_FUNDS = 10
+    INSUFFICIENT_FUNDS = 9
 
     @property
     def reason(self) -> str:
@@ -107,13 +93,12 @@ class Refusal(IntEnum):
 
 _SENTENCES = {
     Refusal.TOO_LATE: "the bank's clock was past the instruction's prepareBy",
+    Refusal.NO_MANDATE: "the signer had no mandate on file over a payer account of this name",
     Refusal.UNKNOWN_ASSET: "the bank keeps no accounts in this asset",
     Refusal.AMOUNT_OUT_OF_RANGE: "the amount was zero or larger than the bank can book",
-    Refusal.PAYER_UNKNOWN: "the bank has no such payer account",
     Refusal.PAYER_CANNOT_HOLD_ASSET: "the payer account is not open for this asset",
     Refusal.PAYEE_UNKNOWN: "the bank has no such payee account",
     Refusal.PAYEE_CANNOT_HOLD_ASSET: "the payee account is not open for this asset",
     Refusal.SAME_ACCOUNT: "payer and payee were the same account",
-    Refusal.NO_MANDATE: "the signer had no mandate on file over the payer account",
     Refusal.INSUFFICIENT_FUNDS: "the payer's available balance was below the amount",
 }

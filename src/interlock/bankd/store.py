@@ -1,8 +1,9 @@
 """The books on disk: one SQLite file, written in transactions that are on the disk before anything is answered.
 
-WAL with synchronous=FULL: a commit that returned survives SIGKILL and power loss; a transaction that did not commit
-never happened. Balances are kept beside the entries they follow from, and `audit` adds the entries up again.
-Amounts fit SQLite's 64-bit integers, because no asset's deposits may exceed them in total.
+WAL with synchronous=FULL: a commit that returned survives SIGKILL and power loss; a transaction that did not come
+to its commit never happened. Of a commit that failed nobody can know until the file is opened anew: the store ends with
+it. Balances are kept beside the entries they follow from, and `audit` adds the entries up again. Amounts fit SQLite's
+64-bit integers, because no asset's deposits may exceed them in total.
 """
 
 import sqlite3
@@ -23,37 +24,51 @@ BUSY_S = 10.0
 """How long a writer waits for another process that reads or writes the same file."""
 
 
+class CommitUnknown(sqlite3.OperationalError):
+    """A commit failed, and may have happened or not. Terminal: open the books again, then ask by id."""
+
+
 class Store:
     """The books of one bank; not for two threads at once."""
 
     def __init__(self, path: Path, *, network: Bytes32, ledger: str, receipt_key: Bytes32) -> None:
         """Open or make the file; StoreForeign where it belongs to another network or bank, sqlite3.Error else."""
-        self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+        self._connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+        self.lost: CommitUnknown | None = None
+        """Set once a commit failed; every call raises it from then on."""
         try:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA foreign_keys = ON")
+            # A commit whose sync failed may be known to the system's cache only. It counts from now on, so it goes to
+            # the disk before anything is answered from it.
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             with self.transaction():
                 claim(self._db, path, network=network, ledger=ledger, receipt_key=receipt_key)
         except BaseException:
-            self._db.close()
+            self.close()
             raise
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        self._connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Write everything inside, or nothing; on the disk when it ends."""
+        """Write everything inside, or nothing; on the disk when it ends. CommitUnknown where it cannot be known."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
-            self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
+        try:
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self.lost = CommitUnknown(f"a commit failed, and may have happened or not ({error}); start again")
+            self.close()
+            raise self.lost from error
 
     def advance_time(self, clock: UnixSeconds) -> UnixSeconds:
         """Give the bank's time, which never goes back: what was told once stays told."""
@@ -182,6 +197,13 @@ class Store:
     def audit(self) -> str | None:
         """Say where the books do not agree with their entries, or a receipt with those before it, or None."""
         return books_fault(self._db) or receipts_fault(self._db)
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        # Looking on through the connection would tell as not recorded what a restart may find recorded.
+        if self.lost is not None:
+            raise self.lost
+        return self._connection
 
     def _move(self, place: Place, asset: str, amount: int) -> None:
         if place.side is Side.OUTSIDE:
