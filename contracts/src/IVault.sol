@@ -32,7 +32,7 @@ interface IVault {
         bytes32 memo; // keccak256 of the memo
         OnchainLeg[] onchainLegs;
         RedactedAccountLeg[] accountLegs;
-        string pivot; // empty, or the name of the one ledger that executes in a single step
+        string pivot; // empty in this version; a later one takes the name of a ledger, of ASCII only
         bytes32 conditions;
         uint64 settleFrom; // unix seconds
         uint64 prepareBy; // unix seconds
@@ -77,8 +77,8 @@ interface IVault {
     /// @notice The amount left the vault to the payer.
     event Returned(bytes32 indexed settlement, address indexed payer, uint32 leg, address token, uint256 amount);
 
-    /// @notice The token refused to move the amount to the one entitled; `withdraw` tries again. At most 256 bytes of
-    /// the token's own reason are kept.
+    /// @notice The token refused to move the amount to the one entitled, or took another one from the vault, which is
+    /// undone; `withdraw` tries again. At most 256 bytes of the reason are kept.
     event Stuck(
         bytes32 indexed settlement, address indexed to, uint32 leg, address token, uint256 amount, bytes reason
     );
@@ -102,16 +102,15 @@ interface IVault {
 
     /// @notice An instruction has 1 to 16 legs.
     error LegCount(uint256 legs, uint256 legsMax);
-    /// @notice The pivot's name is too long.
-    error PivotName(uint256 bytes_, uint256 bytesMax);
     /// @notice The instruction has no on-chain leg of this index.
     error NoSuchLeg(uint32 leg, uint256 onchainLegs);
     /// @notice The leg is for another chain.
     error WrongChain(uint256 chainId, uint256 legChainId);
     /// @notice The leg is for another vault.
     error WrongVault(address vault, address legVault);
-    /// @notice The vault is the instruction's pivot: its legs execute in one step and are never held.
-    error HeldByPivot(string pivot);
+    /// @notice The instruction names a pivot. The log takes none in this version, and bytes that are no text it could
+    /// not even be told of: such a hold would never end. A later version lifts this, for names of ASCII only.
+    error PivotUnsupported();
     /// @notice The time to prepare is over.
     error TooLate(uint64 prepareBy, uint256 blockTime);
     /// @notice The leg moves nothing.
@@ -152,13 +151,13 @@ interface IVault {
     /// @notice The token did not move exactly the amount to the vault. `reason` is its own, or `TokenMissing`,
     /// `TokenReturnedFalse`, `TokenMoved`.
     error PullRefused(address token, address payer, uint256 amount, bytes reason);
-    /// @notice The token did not move the amount out of the vault.
+    /// @notice The token did not move exactly the amount out of the vault. `reason` is as in `PullRefused`.
     error PushRefused(address token, address to, uint256 amount, bytes reason);
     /// @notice No contract stands at the token's address, or it tells no balance.
     error TokenMissing(address token);
     /// @notice The token answered false, or nonsense.
     error TokenReturnedFalse(address token);
-    /// @notice The vault's balance rose by another amount: a fee, a rebase, nothing at all.
+    /// @notice The vault's balance rose or fell by another amount: a fee, a rebase, nothing at all.
     error TokenMoved(address token, uint256 expected, uint256 balanceBefore, uint256 balanceAfter);
     /// @notice The caller gave too little gas for a push to be tried fairly.
     error GasShort(uint256 wanted, uint256 given);
@@ -172,8 +171,8 @@ interface IVault {
     /// @notice Hold the amount of one leg. Needs the signatures of all parties (payer of each on-chain leg, signer of
     /// each account leg), or of the payer of this leg alone where that payer is the caller. A contract has no key and
     /// so cannot be payer: nobody could bring its settlement to the log, and its hold would never end.
-    /// @dev Errors in checking order: LegCount, PivotName, NoSuchLeg, WrongChain, WrongVault; then an equal hold that
-    /// stands is success; HeldByPivot, TooLate, NoAmount, BadParty, WrongStatus, LaneOccupied, GenerationSpent,
+    /// @dev Errors in checking order: LegCount, NoSuchLeg, WrongChain, WrongVault, PivotUnsupported; then an equal hold
+    /// that stands is success; TooLate, NoAmount, BadParty, WrongStatus, LaneOccupied, GenerationSpent,
     /// SignatureCount, SignatureMissing, SignatureMalformed, SignatureWrong, PullRefused.
     /// @param instruction The terms that the parties signed, redacted.
     /// @param leg Index of the leg to hold: one of the on-chain legs.
@@ -185,8 +184,9 @@ interface IVault {
         returns (bytes32 settlement);
 
     /// @notice Apply a certified decision to any number of held legs. Anyone may call. First every leg's entitlement
-    /// passes, then each amount is pushed; a token that refuses leaves its leg entitled (`Stuck`) and stops no other.
-    /// Legs decided before are passed over, as are legs that are not held here (`Unmatched`).
+    /// passes, then each amount is pushed; a token that refuses, or takes another amount from the vault, leaves its leg
+    /// entitled (`Stuck`) and stops no other. Legs decided before are passed over, as are legs that are not held here
+    /// (`Unmatched`).
     /// @dev Errors: WrongOutcome, CertificateMalformed, QuorumMissed, SignatureMalformed, WrongEpoch, WrongCommittee,
     /// GasShort. Each push has `PUSH_GAS`; give at least that much more than you expect to use.
     function settle(bytes32 settlement, uint8 outcome, Certificate calldata certificate, LegCall[] calldata legs)
@@ -198,8 +198,9 @@ interface IVault {
 
     /// @notice Close a leg of an aborted settlement before it is held. Needs the payer's signature under the terms, or
     /// the payer as caller, so that nobody else can use up a lane. Success if it is closed already.
-    /// @dev Errors: LegCount, PivotName, NoSuchLeg, WrongChain, WrongVault, those of a certificate, WrongStatus,
-    /// LaneOccupied, GenerationSpent, SignatureMalformed, SignatureWrong.
+    /// @dev A pivot is no reason to refuse: the log aborts and certifies terms that name one, and with a tombstone they
+    /// are over before `prepareBy`. Nothing moves. Errors: LegCount, NoSuchLeg, WrongChain, WrongVault, those of a
+    /// certificate, WrongStatus, LaneOccupied, GenerationSpent, SignatureMalformed, SignatureWrong.
     function tombstone(
         RedactedInstruction calldata instruction,
         uint32 leg,
@@ -207,8 +208,9 @@ interface IVault {
         Certificate calldata certificate
     ) external;
 
-    /// @notice Tell whether both exits would succeed now. Where the hold stands, rehearses the two pushes; else pull
-    /// and push to the payee, then pull and push to the payer. Nothing stays changed, even in a transaction.
+    /// @notice Tell whether both exits would succeed now, each taking exactly the amount from the vault. Where the
+    /// hold stands, rehearses the two pushes; else pull and push to the payee, then pull and push to the payer. Nothing
+    /// stays changed, even in a transaction.
     /// @dev For `eth_call`; not `view` because it must call the token. Error: GasShort; each push wants `PUSH_GAS`.
     /// @return pulled The amount can be held now, or is.
     /// @return delivers The amount can go on to the payee.
@@ -246,7 +248,7 @@ interface IVault {
     /// @notice This ledger's name: `eip155:<chain id>:<vault, lower-case hexadecimal>`.
     function ledgerName() external view returns (string memory);
 
-    /// @notice The gas that every push in `settle` is given.
+    /// @notice The gas that every push in `settle` is given, with the vault's balance before and after.
     function PUSH_GAS() external view returns (uint256);
 
     /// @notice The EIP-712 domain (EIP-5267); fields 0x13: name, version, salt.

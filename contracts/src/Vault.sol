@@ -32,8 +32,8 @@ contract Vault is IVault, IERC5267, ReentrancyGuardTransient {
     uint64 private constant FIRST_EPOCH = 1;
     /// @dev Legs of one instruction, on-chain and account legs together.
     uint256 private constant LEGS_MAX = 16;
-    /// @dev Bytes of a ledger's name.
-    uint256 private constant NAME_BYTES_MAX = 128;
+    /// @dev More than the gas spent between the check that a push has enough, and its call.
+    uint256 private constant CALL_OVERHEAD = 1_000;
 
     /// @inheritdoc IVault
     /// @dev Room for permissioned tokens that ask several other contracts; a token that needs more than this is
@@ -71,13 +71,11 @@ contract Vault is IVault, IERC5267, ReentrancyGuardTransient {
         returns (bytes32 settlement)
     {
         OnchainLeg calldata terms = _checkedLeg(instruction, leg);
+        if (bytes(instruction.pivot).length != 0) revert PivotUnsupported();
         settlement = settlementIdOf(instruction);
         bytes26 commitment = commitmentOf(settlement, leg, terms);
         Word word = _wordOf(terms);
         if (word.carries(commitment) && word.status() == HoldWord.HELD) return settlement;
-        if (bytes(instruction.pivot).length != 0 && Strings.equal(instruction.pivot, ledgerName())) {
-            revert HeldByPivot(instruction.pivot);
-        }
         if (block.timestamp > instruction.prepareBy) revert TooLate(instruction.prepareBy, block.timestamp);
         _checkParties(terms);
         _checkFree(word, commitment, terms.nonce);
@@ -171,8 +169,19 @@ contract Vault is IVault, IERC5267, ReentrancyGuardTransient {
         bool pulled = true;
         bool pushed;
         if (pulls) (pulled, reason) = TokenCalls.pull(terms.token, terms.payer, terms.amount);
-        if (pulled) (pushed, reason) = TokenCalls.pushCapped(terms.token, to, terms.amount, PUSH_GAS);
+        if (pulled) (pushed, reason) = _pushCapped(terms, to);
         revert Rehearsed(pulled, pushed, reason);
+    }
+
+    /// @notice Push an amount for `settle` and `exitCheck`; a push that takes another amount from the vault reverts, so
+    /// that nothing of it stays. Only the vault itself calls this.
+    /// @param token The token.
+    /// @param to Whom to push it to.
+    /// @param amount How much.
+    function push(address token, address to, uint256 amount) external {
+        if (msg.sender != address(this)) revert OnlySelf();
+        (bool ok, bytes memory reason) = TokenCalls.push(token, to, amount);
+        if (!ok) LowLevelCall.bubbleRevert(reason);
     }
 
     // -------------------------------------------------------------------------------------------------------- views
@@ -230,8 +239,6 @@ contract Vault is IVault, IERC5267, ReentrancyGuardTransient {
     {
         uint256 legs = instruction.onchainLegs.length + instruction.accountLegs.length;
         if (legs == 0 || legs > LEGS_MAX) revert LegCount(legs, LEGS_MAX);
-        uint256 nameBytes = bytes(instruction.pivot).length;
-        if (nameBytes > NAME_BYTES_MAX) revert PivotName(nameBytes, NAME_BYTES_MAX);
         if (leg >= instruction.onchainLegs.length) revert NoSuchLeg(leg, instruction.onchainLegs.length);
         terms = instruction.onchainLegs[leg];
         if (terms.chainId != block.chainid) revert WrongChain(block.chainid, terms.chainId);
@@ -300,13 +307,24 @@ contract Vault is IVault, IERC5267, ReentrancyGuardTransient {
         bool delivers = outcome == COMMIT;
         address to = delivers ? terms.payee : terms.payer;
         _write(terms, commitment, delivers ? HoldWord.DELIVERED : HoldWord.RETURNED);
-        (bool ok, bytes memory reason) = TokenCalls.pushCapped(terms.token, to, terms.amount, PUSH_GAS);
+        (bool ok, bytes memory reason) = _pushCapped(terms, to);
         if (ok) {
             _emitMoved(settlement, delivers, leg, terms);
         } else {
             _write(terms, commitment, delivers ? HoldWord.ENTITLED_PAYEE : HoldWord.ENTITLED_PAYER);
             emit Stuck(settlement, to, leg, terms.token, terms.amount, reason);
         }
+    }
+
+    /// @dev Push in a frame of its own with exactly PUSH_GAS, or revert when the caller gave too little for that:
+    /// EIP-150 lets a call have 63/64 of what is left, so that a mean caller could make any push fail. The frame is the
+    /// vault's own, so that its answer is short.
+    function _pushCapped(OnchainLeg calldata terms, address to) private returns (bool ok, bytes memory reason) {
+        bytes memory data = abi.encodeCall(this.push, (terms.token, to, terms.amount));
+        uint256 wanted = PUSH_GAS + PUSH_GAS / 63 + CALL_OVERHEAD;
+        uint256 given = gasleft();
+        if (given < wanted) revert GasShort(wanted, given);
+        (ok, reason) = address(this).call{gas: PUSH_GAS}(data);
     }
 
     /// @dev The first outcome stays; a valid certificate for the other one is evidence.

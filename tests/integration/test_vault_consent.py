@@ -65,7 +65,7 @@ def test_another_keys_signature_refuses_the_hold(world: World, deal: Deal) -> No
 
 @pytest.mark.parametrize(
     "change",
-    [{"memo": "another order"}, {"prepare_by": PREPARE_BY + 1}, {"network": OTHER_NETWORK}, {"pivot": "bank:x"}],
+    [{"memo": "another order"}, {"prepare_by": PREPARE_BY + 1}, {"network": OTHER_NETWORK}],
 )
 def test_a_signature_under_other_terms_refuses_the_hold(world: World, deal: Deal, change: dict[str, Any]) -> None:
     """One changed term, or another network, is another settlement."""

@@ -23,7 +23,7 @@ from vault_deals import (
 from vault_world import Contract, Reverted, World, fund, new_world
 
 FUNDS = 10_000
-NONE, FALSE = 0, 2
+NONE, FALSE, LIE, EXIT_FEE, REFUND = 0, 2, 3, 11, 12
 
 
 @cache
@@ -108,10 +108,9 @@ class AnyOrder(RuleBasedStateMachine):
         deal = self.deals[number]
         self.attempt("exitCheck", deal.id, leg, deal.legs[leg].terms)
 
-    @rule(refuses=st.booleans())
-    def moods(self, refuses: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
-        """Let the token begin or stop refusing."""
-        prank = FALSE if refuses else NONE
+    @rule(prank=st.sampled_from([NONE, NONE, FALSE, LIE, EXIT_FEE, REFUND]))
+    def moods(self, prank: int) -> None:
+        """Let the token begin or stop refusing, or taking another amount than it is told."""
         self.world.transact(self.token, "play", prank, self.token.address, b"")
 
     @invariant()

@@ -20,7 +20,7 @@ from vault_deals import (
 )
 from vault_world import SHIPPED, Contract, World, fund, new_world, reverts
 
-FALSE, LIE, BURN_GAS, BOMB, CALL = 2, 3, 5, 6, 7
+FALSE, LIE, BURN_GAS, BOMB, CALL, EXIT_FEE, REFUND, BLIND = 2, 3, 5, 6, 7, 11, 12, 13
 
 
 @pytest.fixture
@@ -162,6 +162,32 @@ def test_a_token_gone_bad_while_held_is_told_in_full_gas(world: World) -> None:
         world.view(world.vault, "exitCheck", deal.id, 0, deal.legs[0].terms, gas=400_000)
 
 
+@pytest.mark.parametrize("prank", [EXIT_FEE, REFUND])
+def test_a_token_that_takes_another_amount_from_the_vault_is_told(world: World, prank: int) -> None:
+    """What others have in the vault lends itself to no exit, neither before the hold nor while it stands."""
+    token = world.deploy("HostileToken")
+    fund(world, token, ALICE, CAROL)
+    deal = Deal((Leg(world.vault.address, token.address),))
+    world.hold(replace(deal, legs=(replace(deal.legs[0], payer=CAROL.address),)), CAROL, BOB)
+    world.transact(token, "play", prank, token.address, b"")
+    assert check(world, deal) == (True, False, False, "TokenMoved")
+    world.hold(deal)
+    assert check(world, deal) == (True, False, False, "TokenMoved")
+    reason = world.view(world.vault, "exitCheck", deal.id, 0, deal.legs[0].terms)[3]
+    left = 999 if prank == EXIT_FEE else 1_001
+    assert world.decode_error(reason).values == (token.address.lower(), 1_000, 2_000, left)
+
+
+def test_a_token_that_tells_no_balance_is_told(world: World) -> None:
+    """Without it nobody knows what left; the check outlives a token that spends all its gas on the answer."""
+    token = world.deploy("HostileToken")
+    fund(world, token, ALICE)
+    deal = Deal((Leg(world.vault.address, token.address),))
+    world.hold(deal)
+    world.transact(token, "play", BLIND, token.address, b"")
+    assert check(world, deal)[:3] == (True, False, False)
+
+
 def test_an_address_without_code_is_told(world: World, deal: Deal) -> None:
     """A typing error in the token's address shows before anything is signed."""
     nowhere = replace(deal, legs=(replace(deal.legs[0], token=STRANGER.address),))
@@ -193,6 +219,13 @@ def test_nobody_else_may_rehearse(world: World, deal: Deal) -> None:
     """The step that moves and reverts is the vault's own."""
     with reverts("OnlySelf"):
         world.transact(world.vault, "rehearse", deal.legs[0].terms, True, STRANGER.address)
+
+
+def test_nobody_else_may_push(world: World, treasury: Contract, deal: Deal) -> None:
+    """The step that pays out is the vault's own: else anyone could take what it holds."""
+    world.hold(deal)
+    with reverts("OnlySelf"):
+        world.transact(world.vault, "push", treasury.address, ALICE.address, 1, sender=ALICE.address)
 
 
 def test_a_check_cannot_be_turned_into_a_payment(world: World, deal: Deal) -> None:

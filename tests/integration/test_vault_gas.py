@@ -12,13 +12,13 @@ from vault_deals import ABORT, ALICE, BOB, COMMIT, STRANGER, Deal, Leg, certific
 from vault_world import World, new_world
 
 BOUNDS = {
-    "prepare, fresh lane": 92_500,
-    "prepare, used lane": 75_500,
-    "prepare, one more signer": 82_500,
-    "settle one leg": 76_000,
-    "settle one leg, new holder": 93_000,
-    "settle two legs": 94_500,
-    "withdraw": 53_000,
+    "prepare, fresh lane": 92_200,
+    "prepare, used lane": 75_200,
+    "prepare, one more signer": 82_200,
+    "settle one leg": 78_700,
+    "settle one leg, new holder": 95_800,
+    "settle two legs": 99_600,
+    "withdraw": 55_900,
     "tombstone, used lane": 68_000,
 }
 

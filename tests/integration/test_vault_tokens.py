@@ -20,7 +20,7 @@ from vault_deals import (
 )
 from vault_world import Contract, Reverted, World, fund, new_world
 
-NONE, FEE, FALSE, LIE, BONUS, BURN_GAS, BOMB, CALL, TRY, NONSENSE = range(10)
+NONE, FEE, FALSE, LIE, BONUS, BURN_GAS, BOMB, CALL, TRY, NONSENSE, HUNGRY, EXIT_FEE, REFUND, BLIND = range(14)
 
 
 @pytest.fixture
@@ -151,8 +151,9 @@ def test_one_arrival_is_not_counted_for_two_holds(world: World, token: Contract,
 
 
 def test_a_token_gone_bad_after_the_hold_harms_only_its_own_leg(world: World, token: Contract) -> None:
-    """False, a revert, a bomb or burnt gas: the other leg is delivered, the bad one entitled."""
-    for generation, prank in enumerate((FALSE, BOMB, BURN_GAS, NONSENSE), start=1):
+    """Whatever it does or answers: the other leg is delivered, the bad one entitled."""
+    pranks = (FALSE, LIE, BOMB, BURN_GAS, NONSENSE, EXIT_FEE, REFUND, BLIND)
+    for generation, prank in enumerate(pranks, start=1):
         legs = (
             Leg(world.vault.address, token.address, generation=generation, lane=2 * generation),
             Leg(world.vault.address, world.plain.address, generation=generation, lane=1),
@@ -167,3 +168,46 @@ def test_a_token_gone_bad_after_the_hold_harms_only_its_own_leg(world: World, to
         assert [world.status(leg) for leg in legs] == [ENTITLED_PAYEE, DELIVERED]
         stuck = next(event for event in receipt.events if event.name == "Stuck")
         assert len(stuck.values["reason"]) <= 256
+
+
+@pytest.mark.parametrize("outcome", [COMMIT, ABORT])
+@pytest.mark.parametrize(("prank", "left"), [(EXIT_FEE, 1_999), (REFUND, 2_001), (LIE, 3_000)])
+def test_a_token_that_takes_another_amount_on_exit_takes_nothing(
+    world: World, token: Contract, prank: int, left: int, outcome: int
+) -> None:
+    """Its leg waits, others' holds of the same token stay whole, and an honest leg of the batch is paid."""
+    legs = (Leg(world.vault.address, token.address), Leg(world.vault.address, world.plain.address, lane=1))
+    deal = Deal(legs)
+    for index in range(2):
+        world.hold(deal, ALICE, None, BOB, leg=index)
+    victim = Deal((replace(legs[0], payer=CAROL.address, amount=2_000),))
+    world.hold(victim, CAROL, BOB)
+    play(world, token, prank)
+
+    receipt = world.settle(deal, outcome)
+    paid, owner = ("Delivered", BOB) if outcome == COMMIT else ("Returned", ALICE)
+    assert receipt.names == ["Entitled", "Entitled", "Stuck", "Transfer", paid]
+    reason = world.decode_error(receipt.events[2].values["reason"])
+    assert (reason.name, reason.values) == ("TokenMoved", (token.address.lower(), 1_000, 3_000, left))
+    with pytest.raises(Reverted) as caught:
+        world.transact(world.vault, "withdraw", deal.id, 0, legs[0].terms)
+    assert caught.value.name == "PushRefused"
+    assert world.decode_error(caught.value.values[3]).values == reason.values
+    assert world.balance(world.vault.address, token) == 3_000
+
+    play(world, token, NONE)
+    before = world.balance(owner.address, token)
+    world.transact(world.vault, "withdraw", deal.id, 0, legs[0].terms)
+    assert world.balance(owner.address, token) == before + 1_000
+    assert world.settle(victim, ABORT).names == ["Entitled", "Transfer", "Returned"]
+    assert world.balance(world.vault.address, token) == 0
+    assert world.balance(CAROL.address, token) == 1_000_000
+
+
+def test_success_what_a_receiver_is_charged_is_the_tokens_business(world: World, token: Contract, deal: Deal) -> None:
+    """The vault gave exactly the amount; a fee that the payee pays out of it stops no exit."""
+    world.hold(deal)
+    play(world, token, FEE)
+    assert world.settle(deal, COMMIT).names.count("Delivered") == 1
+    assert world.balance(BOB.address, token) == 999
+    assert world.balance(world.vault.address, token) == 0

@@ -88,6 +88,13 @@ def test_success_a_closed_leg_is_never_held(world: World, deal: Deal) -> None:
     assert world.balance(ALICE.address) == 1_000_000
 
 
+def test_success_a_leg_of_terms_with_a_pivot_may_be_closed(world: World, deal: Deal) -> None:
+    """The log refuses such terms with a certified ABORT; closing the leg moves nothing and lets nodes finish early."""
+    pivoted = replace(deal, pivot="bank:first-national")
+    assert close(world, pivoted).names == ["Tombstoned"]
+    assert world.balance(ALICE.address) == 1_000_000
+
+
 def test_success_closing_twice_is_success(world: World, deal: Deal) -> None:
     """Sent again, by anyone, it changes nothing."""
     close(world, deal)

@@ -10,47 +10,46 @@ library TokenCalls {
     /// @notice What is kept of a token's reason: a selector and seven words.
     uint256 internal constant REASON_MAX = 256;
 
-    /// @notice Spent between the gas check and the token's first instruction: a call to a cold account and its memory.
-    uint256 private constant CALL_OVERHEAD = 5_000;
-
-    /// @notice Pull exactly `amount` to this contract, by the difference of its balance.
+    /// @notice Pull exactly `amount` to this contract.
     /// @return ok The balance rose by the amount.
     /// @return reason Why not.
     function pull(address token, address from, uint256 amount) internal returns (bool ok, bytes memory reason) {
+        bytes memory data = abi.encodeWithSignature("transferFrom(address,address,uint256)", from, this, amount);
+        return _move(token, data, amount, true);
+    }
+
+    /// @notice Push exactly `amount` out of this contract. What the receiver is given is the token's business; what is
+    /// taken beyond the amount would be others'. The caller must revert where this fails, as it may have moved.
+    /// @return ok The balance fell by the amount.
+    /// @return reason Why not.
+    function push(address token, address to, uint256 amount) internal returns (bool ok, bytes memory reason) {
+        return _move(token, abi.encodeWithSignature("transfer(address,uint256)", to, amount), amount, false);
+    }
+
+    /// @dev Call, and demand that this contract's balance rises or falls by the amount and no other.
+    function _move(address token, bytes memory data, uint256 amount, bool rises)
+        private
+        returns (bool ok, bytes memory reason)
+    {
         (bool told, uint256 before) = _balance(token);
         if (!told) return (false, abi.encodeWithSelector(IVault.TokenMissing.selector, token));
-        bytes memory data = abi.encodeWithSignature("transferFrom(address,address,uint256)", from, this, amount);
-        (ok, reason) = _call(token, gasleft(), data);
+        (ok, reason) = _call(token, data);
         if (!ok) return (false, reason);
         uint256 afterwards;
         (told, afterwards) = _balance(token);
         if (!told) return (false, abi.encodeWithSelector(IVault.TokenMissing.selector, token));
-        if (afterwards < before || afterwards - before != amount) {
+        (uint256 low, uint256 high) = rises ? (before, afterwards) : (afterwards, before);
+        if (high < low || high - low != amount) {
             return (false, abi.encodeWithSelector(IVault.TokenMoved.selector, token, amount, before, afterwards));
         }
     }
 
-    /// @notice Push `amount` out of this contract with exactly `gas_`, or revert when the caller gave too little for
-    /// that: EIP-150 lets a call have 63/64 of what is left, so that a mean caller could make any push fail.
-    function pushCapped(address token, address to, uint256 amount, uint256 gas_) internal returns (bool, bytes memory) {
-        bytes memory data = abi.encodeWithSignature("transfer(address,uint256)", to, amount);
-        uint256 wanted = gas_ + gas_ / 63 + CALL_OVERHEAD;
-        uint256 given = gasleft();
-        if (given < wanted) revert IVault.GasShort(wanted, given);
-        return _call(token, gas_, data);
-    }
-
-    /// @notice Push `amount` out of this contract with all the gas there is.
-    function push(address token, address to, uint256 amount) internal returns (bool, bytes memory) {
-        return _call(token, gasleft(), abi.encodeWithSignature("transfer(address,uint256)", to, amount));
-    }
-
     /// @dev Only the first word of the answer is looked at, and of a refusal at most REASON_MAX bytes.
-    function _call(address token, uint256 gas_, bytes memory data) private returns (bool ok, bytes memory reason) {
+    function _call(address token, bytes memory data) private returns (bool ok, bytes memory reason) {
         bool done;
         bool empty;
         assembly ("memory-safe") {
-            done := call(gas_, token, 0, add(data, 0x20), mload(data), 0, 0x20)
+            done := call(gas(), token, 0, add(data, 0x20), mload(data), 0, 0x20)
             empty := iszero(returndatasize())
             ok := and(done, or(and(gt(returndatasize(), 0x1f), eq(mload(0), 1)), and(empty, gt(extcodesize(token), 0))))
             if iszero(done) {

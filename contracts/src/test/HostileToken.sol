@@ -18,7 +18,10 @@ contract HostileToken is PlainToken {
         CALL, // calls `target` with `payload`, and fails as it fails
         TRY, // the same, and goes on when it fails
         NONSENSE, // moves, and answers 3
-        HUNGRY // fails when it is given less than 498,000 gas
+        HUNGRY, // fails when it is given less than 483,000 gas
+        EXIT_FEE, // `transfer` takes one unit more from its caller
+        REFUND, // `transfer` takes one unit less from its caller
+        BLIND // tells no balance, and spends all it is given
     }
 
     /// @notice What the next transfer does.
@@ -40,7 +43,10 @@ contract HostileToken is PlainToken {
     /// @notice Move an amount of the caller's, or misbehave.
     function transfer(address to, uint256 amount) public override returns (bool) {
         uint256 gas_ = gasleft();
-        return _play(gas_, msg.sender, to, amount);
+        bool said = _play(gas_, msg.sender, to, amount);
+        if (prank == Prank.EXIT_FEE) _burn(msg.sender, 1);
+        if (prank == Prank.REFUND) _mint(msg.sender, 1);
+        return said;
     }
 
     /// @notice Move an amount of anyone's, or misbehave.
@@ -49,8 +55,18 @@ contract HostileToken is PlainToken {
         return _play(gas_, from, to, amount);
     }
 
+    /// @notice Tell a balance, or misbehave.
+    function balanceOf(address account) public view override returns (uint256) {
+        if (prank == Prank.BLIND) {
+            assembly {
+                invalid()
+            }
+        }
+        return super.balanceOf(account);
+    }
+
     function _play(uint256 gas_, address from, address to, uint256 amount) private returns (bool) {
-        if (prank == Prank.HUNGRY && gas_ < 498_000) revert();
+        if (prank == Prank.HUNGRY && gas_ < 483_000) revert();
         if (prank == Prank.FALSE) return false;
         if (prank == Prank.LIE) return true;
         if (prank == Prank.BURN_GAS) while (true) ++entered;
