@@ -50,6 +50,11 @@ async def open_node(home: Path, config: NodeConfig, genesis: Genesis, connect: C
     """
     async with AsyncExitStack() as stack:
         signer = FileSigner.load(home / DECISION_KEY_FILE)
+        if first_committee(genesis).index_of(signer.address) != config.member:
+            raise ConfigInvalid(
+                f"{home / DECISION_KEY_FILE} holds the key of {hex_of(signer.address)}, which is not member "
+                f"{config.member} of {genesis.name!r}; give the member its own key"
+            )
         record = stack.enter_context(SignOnceRecord(home / RECORD_FILE))
         store = NodeStore(home / STORE_FILE, genesis.network_id)
         stack.callback(store.close)
