@@ -26,7 +26,7 @@ from interlock.views.status import status_view
 from support.log import LATE
 from support.nodes import EVERYBODY, Nodes, Seat, hurry
 from support.puppet_log import Treatment, signed_outcomes, treat
-from support.world import ALICE, BOB, NODES, STRANGER, attest, attestation, id_of, instruct, instruction, word
+from support.world import ALICE, BOB, NODES, STRANGER, attest, attestation, id_of, instruct, instruction, sign, word
 
 
 @pytest.fixture
@@ -255,6 +255,25 @@ async def test_those_who_wait_for_their_entry_are_told_of_the_halt(nodes: Nodes)
     nodes.log.treat = halt
     with pytest.raises(NodeHalted, match="stop it"):
         await nodes.submit(instruct(instruction(), ALICE, BOB))
+
+
+async def test_those_who_wait_for_the_node_to_catch_up_are_told_of_the_halt(nodes: Nodes) -> None:
+    """A submitter whose entry is looked at again once the node has caught up is told at once that it never will."""
+    seat = nodes.sit(0)
+    await nodes.same()
+    now = nodes.clock.time
+    nodes.clock.time = LATE
+    nodes.log.advance()
+    nodes.clock.time = now
+    submitting = asyncio.create_task(nodes.submit(sign(id_of(instruction()), BOB)))
+    await nodes.until(lambda: seat.node._catching_up)
+    seat.node._halt_because(RuntimeError("stop it"))
+    await nodes.until(seat.running.done)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert submitting.done()
+    with pytest.raises(NodeHalted, match="stop it"):
+        await submitting
 
 
 async def test_a_halted_node_keeps_answering(nodes: Nodes) -> None:

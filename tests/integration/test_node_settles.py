@@ -1,6 +1,8 @@
 """Four nodes on one log bring settlements to their end, alike on every node, with receipts that anybody can check."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -9,11 +11,30 @@ from interlock.core.attestation import Fact
 from interlock.core.decision import Outcome
 from interlock.core.settlement import Cause, State
 from interlock.encoding.canonical import encode
+from interlock.entries.check import door
 from interlock.evidence.verify import verify_receipt
+from interlock.ordering.embedded.client import EmbeddedLog
+from interlock.ordering.embedded.sequencer import Pace, Sequencer
+from interlock.ordering.embedded.server import LogServer
+from interlock.ordering.embedded.store import BlockStore
 from support.evidence import GENESIS_BYTES
+from support.face import HOST
 from support.nodes import EVERYBODY, Nodes, hurry
 from support.puppet_log import signed_outcomes
-from support.world import ALICE, BOB, PREPARE_BY, cancel, instruct, instruction, nonce, onchain_leg, sign
+from support.world import (
+    ALICE,
+    BOB,
+    COMMITTEE,
+    NETWORK,
+    PREPARE_BY,
+    cancel,
+    configure,
+    instruct,
+    instruction,
+    nonce,
+    onchain_leg,
+    sign,
+)
 
 
 @pytest.fixture
@@ -135,3 +156,42 @@ async def test_two_nodes_away_stop_everything_and_one_back_finishes_it(nodes: No
     assert nodes.state(0, id_) is State.PREPARING
     nodes.sit(2, home=homes[2])
     await nodes.reach(id_, State.SETTLED)
+
+
+async def test_four_nodes_settle_on_the_real_sequencer_that_is_killed_amid_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over the sequencer's own socket and file, restarted between holds and decision, everything goes on and ends."""
+    hurry(monkeypatch)
+    async with AsyncExitStack() as stack:
+        nodes = await stack.enter_async_context(Nodes(tmp_path))
+        nodes.bank.ignores = True
+        async with sequencer_of(tmp_path / "log.db", nodes.clock.read, 0) as port:
+            logs = [await stack.enter_async_context(EmbeddedLog(HOST, port)) for _ in EVERYBODY]
+            await logs[0].submit(encode(configure(nodes.registry, 1)))
+            for member, log in zip(EVERYBODY, logs, strict=True):
+                nodes.sit(member, log=log)
+            id_ = await nodes.bring()
+            await nodes.until(lambda: nodes.settlement(0, id_).legs[0].stands(Fact.HELD))
+        nodes.bank.hold_ignored()
+        async with sequencer_of(tmp_path / "log.db", nodes.clock.read, port):
+            await nodes.reach(id_, State.SETTLED)
+        assert nodes.bank.said(id_, 1) == [Fact.HELD, Fact.DELIVERED]
+        for member in EVERYBODY:
+            await nodes.leave(member)
+
+
+@asynccontextmanager
+async def sequencer_of(path: Path, clock: Callable[[], int], port: int) -> AsyncIterator[int]:
+    """Run one life of a sequencer behind the network's door; give its port."""
+    check = door(NETWORK, COMMITTEE)
+    sequencer = Sequencer(BlockStore(path, NETWORK), clock, check=check, pace=Pace(block_interval_s=0))
+    making = asyncio.create_task(sequencer.run())
+    server = LogServer(sequencer)
+    try:
+        yield await server.start(HOST, port)
+    finally:
+        await server.stop()
+        making.cancel()
+        await asyncio.gather(making, return_exceptions=True)
+        sequencer.close()

@@ -42,7 +42,7 @@ TWIN = 100
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nodes ask again at once, where they would pause for a ledger's or a log's sake."""
     for name in ("AGAIN_S", "RETRY_FIRST_S", "RETRY_MOST_S", "REFUSED_FIRST_S", "REFUSED_MOST_S"):
-        monkeypatch.setattr(performer, name, 0.01)
+        monkeypatch.setattr(performer, name, 0.02)
     for module in (follower, voter):
         monkeypatch.setattr(module, "RETRY_S", 0.01)
     monkeypatch.setattr(follower, "AHEAD_RETRY_S", 0.01)
@@ -123,7 +123,7 @@ class Nodes:
                 store=store,
                 log=log or self.log,
                 ledgers=connections,
-                look_interval_s=0.005,
+                look_interval_s=0.02,
                 now=self.clock.read,
             )
         )

@@ -138,8 +138,7 @@ class Node:
         NodeHalted, NotYetApplied, and what the log raises (`ordering.protocol`): LogUnavailable and LogBusy are worth
         another try.
         """
-        if self.halted:
-            raise NodeHalted(f"This node halted: {self.halted}")
+        self._require_running()
         content = encode(entry)
         checked = decode_entry(content)
         fault = checked if isinstance(checked, Rejection) else None
@@ -172,15 +171,21 @@ class Node:
         return id_, rejections[0] if rejections else None
 
     async def _catch_up(self) -> None:
-        """Wait until this node has applied what the log holds now; a bounded wait. LogUnavailable."""
+        """Wait until this node has applied what the log holds now; a bounded wait. LogUnavailable, NodeHalted."""
         head = await self._parts.log.head()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(APPLIED_WITHIN_S):
                 while self.replica.height < head.height and not self.halted:
                     await self._applied_more()
+        self._require_running()
+
+    def _require_running(self) -> None:
+        """Raise NodeHalted where the node has halted."""
+        if self.halted:
+            raise NodeHalted(f"This node halted: {self.halted}")
 
     async def _applied_more(self) -> None:
-        """Wait until this node has applied another block."""
+        """Wait until this node has applied another block, or has halted."""
         applied: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._catching_up.append(applied)
         await applied
@@ -229,10 +234,7 @@ class Node:
 
     def _on_change(self, change: Change) -> None:
         """React to an applied block."""
-        waiters, self._catching_up = self._catching_up, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        self._wake_catching_up()
         for fate in change.fates:
             for submitter in self._waiting.get(fate.digest, ()):
                 if not submitter.done():
@@ -247,6 +249,12 @@ class Node:
             for watcher in self._watchers:
                 watcher.nudge()
 
+    def _wake_catching_up(self) -> None:
+        waiters, self._catching_up = self._catching_up, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
     def _halt_because(self, error: BaseException) -> None:
         if self._stopped is not None and not self._stopped.done():
             self._stopped.set_exception(error)
@@ -254,6 +262,7 @@ class Node:
     def _halt(self, error: Exception) -> None:
         self.halted = f"{type(error).__name__}: {error}"
         log.critical("halted: %s", self.halted, exc_info=error)
+        self._wake_catching_up()
         for waiter in [each for waiters in self._waiting.values() for each in waiters]:
             if not waiter.done():
                 waiter.set_exception(NodeHalted(f"This node halted: {self.halted}"))
