@@ -103,18 +103,18 @@ async def test_every_node_tells_the_same(nodes: Nodes) -> None:
     await nodes.bring(TERMS)
     await nodes.reach(ID, State.SETTLED)
     await nodes.same()
-    told = []
-    for _ in range(2):
-        for member in EVERYBODY:
-            async with face_of(nodes.seats[member].node) as face:
-                one = f"/v1/settlements/{hex_of(ID)}"
-                told.append(
-                    [(await face.get(one + rest)).body for rest in ("", "/history", "/certificate", "/receipt")]
-                )
-        images = await nodes.crash_all()
-        nodes.back(images)
-        await nodes.same()
+    told = [await _told(nodes, member) for member in EVERYBODY]
+    nodes.back(await nodes.crash_all())
+    await nodes.same()
+    told.append(await _told(nodes, 2))
     assert all(each == told[0] for each in told)
+
+
+async def _told(nodes: Nodes, member: int) -> list[bytes]:
+    """Give all that a node's face says of the settlement."""
+    async with face_of(nodes.seats[member].node) as face:
+        rests = ("", "/history", "/certificate", "/receipt")
+        return [(await face.get(f"/v1/settlements/{hex_of(ID)}{rest}")).body for rest in rests]
 
 
 async def test_the_status_and_the_genesis_are_served(nodes: Nodes, face: Face) -> None:

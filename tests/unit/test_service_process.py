@@ -58,8 +58,11 @@ def ended(process: "subprocess.Popen[bytes]") -> tuple[int, str]:
     return process.returncode, said.decode()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("arguments", [(), ("--until-stdin-ends",)], ids=["alone", "with a parent"])
+@pytest.mark.parametrize(
+    ("number", "arguments"),
+    [(signal.SIGINT, ()), (signal.SIGTERM, ("--until-stdin-ends",))],
+    ids=["alone", "with a parent"],
+)
 def test_a_signal_ends_it_cleanly(number: signal.Signals, arguments: tuple[str, ...]) -> None:
     """SIGTERM and SIGINT end it with code 0, also while it waits for the end of its standard input."""
     with child(*arguments) as process:
