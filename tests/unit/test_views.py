@@ -28,6 +28,7 @@ from support.world import (
     id_of,
     instruct,
     instruction,
+    onchain_leg,
 )
 
 NODES_ACT = "the nodes"
@@ -161,8 +162,9 @@ def test_what_was_never_admitted_says_its_reason() -> None:
 
 
 def test_what_never_matched_and_holds_nothing_makes_nobody_act() -> None:
-    """No node is said to bring a certificate that none will bring."""
-    log, terms = Log(), instruction()
+    """No node is said to bring a certificate that none will bring, since on chain that would cost it."""
+    legs = (onchain_leg(), onchain_leg(1, payer=BOB.address, payee=ALICE.address))
+    log, terms = Log(), instruction(onchain_legs=legs, account_legs=())
     assert log.block(instruct(terms, ALICE)).reasons == []
     log.block(time=LATE)
     log.certify(id_of(terms), log[id_of(terms)].decision.outcome)  # type: ignore[union-attr]  # it was decided by time
