@@ -5,11 +5,11 @@ import pytest
 from interlock.core.attestation import Fact
 from interlock.core.decision import Outcome
 from interlock.core.effects import DeliverCertificate, Effect, PrepareLeg, SignDecision, outstanding
-from interlock.core.instruction import LegIndex, SettlementId
+from interlock.core.instruction import LegIndex, SettlementId, redact
 from interlock.core.settlement import State
 from interlock.encoding.values import Uint32
 from support.log import LATE, Log, Stage, at
-from support.world import instruction
+from support.world import BOB, cancel, id_of, instruction
 
 
 def leg(index: int) -> LegIndex:
@@ -52,14 +52,23 @@ def test_each_stage_has_its_duties(stage: Stage, wanted: list[str]) -> None:
 
 
 def test_what_never_matched_costs_the_nodes_nothing_but_its_certificate() -> None:
-    """A refused instruction makes nobody ask ledgers; a hold that slips in is brought its certificate all the same."""
+    """No tombstone on chain is paid for; a bank is told, and a hold that slips in is brought its certificate."""
     log = Log()
     id_ = log.instruct(instruction(prepare_by=2**63))
     assert told(outstanding(log[id_]), id_) == ["sign ABORT"]
     log.certify(id_, Outcome.ABORT)
-    assert outstanding(log[id_]) == ()
+    assert told(outstanding(log[id_]), id_) == ["deliver 1"]
     log.vote(id_, Fact.HELD, [0])
-    assert told(outstanding(log[id_]), id_) == ["deliver 0"]
+    assert told(outstanding(log[id_]), id_) == ["deliver 0", "deliver 1"]
+
+
+def test_a_leg_whose_ledger_is_hidden_is_nobodys_duty() -> None:
+    """Nobody can bring a certificate to a ledger that was never named."""
+    log = Log()
+    id_ = id_of(instruction())
+    log.block(cancel(id_, BOB, redacted=redact(instruction())))
+    log.certify(id_, Outcome.ABORT)
+    assert outstanding(log[id_]) == ()
 
 
 @pytest.mark.parametrize("stage", [Stage.SETTLED, Stage.UNWOUND])

@@ -9,7 +9,7 @@ Source: specification 4.
 from dataclasses import dataclass
 
 from interlock.core.decision import Outcome
-from interlock.core.instruction import LegIndex, SettlementId
+from interlock.core.instruction import LegIndex, OnchainLeg, SettlementId, ledger_of, legs_of
 from interlock.core.leg import CLOSED_BY_ABORT, WITHOUT_HOLD, LegState
 from interlock.core.settlement import Settlement, State
 from interlock.encoding.values import Uint32
@@ -55,19 +55,29 @@ def outstanding(settlement: Settlement) -> tuple[Effect, ...]:
                 DeliverCertificate(settlement.id, leg) for leg in _legs_in(settlement, frozenset({LegState.ENTITLED}))
             )
         case State.ABORTED:
-            return tuple(DeliverCertificate(settlement.id, leg) for leg in _legs_in(settlement, _unclosed(settlement)))
+            return tuple(DeliverCertificate(settlement.id, leg) for leg in _unclosed(settlement))
         case _:
             return ()
 
 
-def _unclosed(settlement: Settlement) -> frozenset[LegState]:
-    """Give the states in which an aborted leg is brought its certificate.
+def _unclosed(settlement: Settlement) -> list[LegIndex]:
+    """Give the aborted legs that are brought their certificate.
 
-    Of a settlement that never matched only a known hold: whoever fills the log with refused instructions must not make
-    the nodes ask ledgers, or pay for tombstones, in his stead. Its other legs are watched until `prepareBy`.
+    Of a settlement that never matched, not those on chain of which no hold is known: whoever fills the log with refused
+    instructions must not make the nodes pay for tombstones in its stead. They are watched until `prepareBy`. Nor those
+    whose ledger nobody was told.
     """
-    unclosed = frozenset(LegState) - CLOSED_BY_ABORT
-    return unclosed if settlement.matched_at else unclosed - WITHOUT_HOLD
+    terms = legs_of(settlement.terms)
+    return [
+        leg
+        for leg in _legs_in(settlement, frozenset(LegState) - CLOSED_BY_ABORT)
+        if ledger_of(terms[leg]) is not None
+        and (
+            settlement.matched_at
+            or settlement.legs[leg].state not in WITHOUT_HOLD
+            or not isinstance(terms[leg], OnchainLeg)
+        )
+    ]
 
 
 def _legs_in(settlement: Settlement, states: frozenset[LegState]) -> list[LegIndex]:

@@ -192,13 +192,14 @@ class ManagedProcess:
                 start_new_session=True,
             )
         self._popen, self._said_ready, self._exited = popen, said_ready, exited
-        threads = [threading.Thread(target=_await_exit, args=(popen, said_ready, exited, self.name), daemon=True)]
+        pumps: list[threading.Thread] = []
         if self.parse_ready is not None:
             arguments = (popen, self.parse_ready, said_ready, self.log_path)
-            threads.append(threading.Thread(target=_pump, args=arguments, daemon=True))
-        for thread in threads:
+            pumps.append(threading.Thread(target=_pump, args=arguments, daemon=True))
+        waiter = threading.Thread(target=_await_exit, args=(popen, pumps, said_ready, exited, self.name), daemon=True)
+        for thread in (*pumps, waiter):
             thread.start()
-        self._threads = tuple(threads)
+        self._threads = (*pumps, waiter)
         return said_ready
 
     def _signal(self, how: str) -> None:
@@ -254,10 +255,17 @@ def _settle_ready(said_ready: "Future[Ready]", parse: Callable[[bytes], Ready | 
 
 
 def _await_exit(
-    popen: "subprocess.Popen[bytes]", said_ready: "Future[Ready]", exited: "Future[int]", name: str
+    popen: "subprocess.Popen[bytes]",
+    pumps: Sequence[threading.Thread],
+    said_ready: "Future[Ready]",
+    exited: "Future[int]",
+    name: str,
 ) -> None:
     code = popen.wait()
     exited.set_result(code)
+    for pump in pumps:
+        # What it said before it ended is read first; bounded, because a grandchild may hold the pipe open for ever.
+        pump.join(timeout=1.0)
     with contextlib.suppress(InvalidStateError):  # most often it was ready
         said_ready.set_exception(ProcessFailedError(name, code, "ended before it was ready", ""))
 
