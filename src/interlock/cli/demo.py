@@ -1,7 +1,9 @@
 """The command `interlock demo`: the main job and its failures, on real processes, told as they happen."""
 
 import asyncio
+import contextlib
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -37,18 +39,31 @@ def demo(
 
     Example: interlock demo --scenario settles --keep ./demo
     """
-    from interlock.devnet.demo.run import ChainMissing, DealStuck, LedgersDisagree, choose, play  # noqa: PLC0415 - heavy, only for this
+    # Heavy, and only for this command.
+    from interlock.devnet.demo.run import (  # noqa: PLC0415
+        ChainMissing,
+        DealStuck,
+        LedgersDisagree,
+        chain_maker,
+        choose,
+        play,
+    )
 
     try:
-        chosen = choose(scenario or [])
+        chosen, make_chain = choose(scenario or []), chain_maker(chain)
     except ValueError as error:
         raise Failure(ExitCode.USAGE, str(error)) from None
-    folder = _folder(keep)
-    view = DemoView(to_stderr=as_json)
-    try:
-        results = asyncio.run(play(chosen, folder, chain, view))
     except ChainMissing as error:
         raise Failure(ExitCode.UNAVAILABLE, str(error)) from None
+    folder = _folder(keep)
+    view = DemoView(to_stderr=as_json)
+    # Whoever ends the demo from outside is heard as Ctrl-C is: every process is reaped, and no key is left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        results = asyncio.run(play(chosen, folder, make_chain, view))
+    except KeyboardInterrupt:
+        typer.echo("interlock: stopped; nothing of the demo is left running", err=True)
+        raise
     except LedgersDisagree as error:
         raise Failure(ExitCode.BROKEN, str(error)) from None
     except DealStuck as error:
@@ -79,3 +94,6 @@ def _leave_only_evidence(folder: Path) -> None:
     """Remove the networks' homes; receipts and genesis documents stay, so that they can be verified."""
     for home in folder.glob("*/network"):
         shutil.rmtree(home, ignore_errors=True)
+    for empty in (*folder.iterdir(), folder):
+        with contextlib.suppress(OSError):  # it holds a receipt
+            empty.rmdir()

@@ -1,6 +1,9 @@
 """What `interlock demo` shows: the network, a live timeline, balances before and after, and a summary."""
 
+import contextlib
 import json
+import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 _STYLES = {"log": "cyan", "bank": "yellow", "chain": "magenta", "SIGKILL": "bold red", "restart": "bold green"}
 _WHERE_WIDTH = 8
+_LEGS = ("token leg", "dollar leg")
 
 
 class DemoView:
@@ -29,6 +33,7 @@ class DemoView:
         """Announce a scenario."""
         self._console.print()
         self._console.print(f"[bold]{scenario.name}[/bold]  {scenario.summary}")
+        self._console.print("  [dim]starting a chain, the log, a bank and four nodes …[/dim]")
 
     def standing(self, network: "DevNetwork", balances: "Balances") -> None:
         """Show the processes and who has what."""
@@ -45,18 +50,18 @@ class DemoView:
         """Show how one settlement ended."""
         end = result.end
         colour = "red" if result.is_broken or not result.is_as_expected else "green"
-        legs = ", ".join(f"{leg.ledger.split(':')[0]} leg {leg.state}" for leg in end.legs)
+        legs = ", ".join(f"{name} {leg.state}" for name, leg in zip(_LEGS, end.legs, strict=True))
         self._console.print(f"  [dim]after:  {_balances(end.after)}[/dim]")
         self._console.print(f"  [bold {colour}]{end.outcome}[/bold {colour}] in {end.seconds:.1f} s: {legs}")
         verdict = "valid" if end.report.valid else f"INVALID, {end.report.reason}"
         self._console.print(f"  receipt verified offline: {verdict} {end.report.summary}")
         for lie in end.report.lies:
-            self._console.print(f"    [red]lie[/red] {lie.sentence}")
+            self._console.print(f"    [red]lie[/red] {lie.sentence} It decided nothing.")
 
     def summary(self, results: Sequence["Result"], folder: Path, *, is_kept: bool) -> None:
         """Show all results in one table, and where the evidence is."""
         table = Table(box=None, pad_edge=False)
-        for column in ("scenario", "outcome", "token leg", "dollar leg", "conserved", "receipt", "seconds"):
+        for column in ("scenario", "outcome", *_LEGS, "conserved", "receipt", "seconds"):
             table.add_column(column, justify="right" if column == "seconds" else "left")
         for each in results:
             states = [leg.state for leg in each.end.legs]
@@ -68,7 +73,17 @@ class DemoView:
         what = "Everything" if is_kept else "Receipts and genesis documents"
         self._console.print(f"\n{what} kept in {folder}; check one yourself:")
         if results:
-            self._console.print(f"  interlock verify {results[0].end.receipt} --network {results[0].genesis}")
+            self._console.print(f"  {_program()} verify {results[0].end.receipt} --network {results[0].genesis}")
+
+
+def _program() -> str:
+    """Give this program as it can be called from the present folder."""
+    called = Path(sys.argv[0])
+    if called.name != "interlock" or shutil.which("interlock") == str(called.absolute()):
+        return "interlock"
+    with contextlib.suppress(ValueError):
+        return str(called.absolute().relative_to(Path.cwd()))
+    return str(called.absolute())
 
 
 def json_of(results: Sequence["Result"]) -> str:

@@ -15,7 +15,7 @@ from interlock.devnet.demo.scenario import SCENARIOS, Scenario, Scene
 from interlock.devnet.demo.timeline import Line, Timeline
 from interlock.devnet.network import DevNetwork, MakeChain, anvil_chain, embedded_chain
 
-__all__ = ["ChainMissing", "DealStuck", "LedgersDisagree", "Result", "Told", "choose", "play"]
+__all__ = ["ChainMissing", "DealStuck", "LedgersDisagree", "Result", "Told", "chain_maker", "choose", "play"]
 
 
 class ChainMissing(Exception):
@@ -70,12 +70,11 @@ def choose(names: Sequence[str]) -> list[Scenario]:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
             raise ValueError(f"there is no scenario {name!r}; {hint}")
-    return [known[name] for name in names] or list(SCENARIOS)
+    return [known[name] for name in dict.fromkeys(names)] or list(SCENARIOS)
 
 
-async def play(scenarios: Sequence[Scenario], folder: Path, chain: str, told: Told) -> list[Result]:
-    """Play scenarios one after the other. ChainMissing, DealStuck; every process is reaped in any case."""
-    make_chain = _chain_maker(chain)
+async def play(scenarios: Sequence[Scenario], folder: Path, make_chain: MakeChain, told: Told) -> list[Result]:
+    """Play scenarios one after the other. DealStuck; every process is reaped in any case."""
     results: list[Result] = []
     for scenario in scenarios:
         results += await _play_one(scenario, folder / scenario.name, make_chain, told)
@@ -92,24 +91,23 @@ async def _play_one(scenario: Scenario, folder: Path, make_chain: MakeChain, tol
         timeline = Timeline(network, told.line)
         told.standing(network, await read_balances(network))
         listening = asyncio.create_task(timeline.run())
+        results: list[Result] = []
         try:
-            ends = await scenario.play(Scene(network, timeline, folder))
+            async for end in scenario.play(Scene(network, timeline, folder)):
+                results.append(Result(scenario.name, scenario.expected[len(results)], end, genesis))
+                told.end(results[-1])
         finally:
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
-        results = [
-            Result(scenario.name, expected, end, genesis) for expected, end in zip(scenario.expected, ends, strict=True)
-        ]
-        for result in results:
-            told.end(result)
         return results
 
 
-def _chain_maker(kind: str) -> MakeChain:
+def chain_maker(kind: str) -> MakeChain:
+    """Give what makes the chain of this kind. ValueError for an unknown kind; ChainMissing where it is not here."""
     if kind == "embedded":
         return embedded_chain
     if kind != "anvil":
-        raise ChainMissing(f"{kind!r} is no kind of chain; embedded or anvil is wanted")
+        raise ValueError(f"{kind!r} is no kind of chain; embedded or anvil is wanted")
     anvil = find_anvil(Path(".tools"))
     if anvil is None:
         raise ChainMissing("there is no anvil on the PATH; put it there, or leave --chain at embedded")

@@ -1,6 +1,6 @@
 """The scenarios: one job that works, and what happens when something fails."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,42 +31,43 @@ class Scenario:
 
     name: str
     summary: str
-    play: Callable[[Scene], Awaitable[list[DealEnd]]]
+    play: Callable[[Scene], AsyncIterator[DealEnd]]
+    """Gives each settlement's end as it comes."""
     expected: tuple[str, ...]
     plan: Plan = field(default_factory=Plan)
 
 
-async def _play_one(scene: Scene, file_name: str) -> list[DealEnd]:
+async def _play_one(scene: Scene, file_name: str) -> AsyncIterator[DealEnd]:
     deal = Deal(scene.network, scene.timeline, units=UNITS, cents=CENTS, lane=1)
     await deal.sign()
-    return [await deal.end(scene.folder, file_name)]
+    yield await deal.end(scene.folder, file_name)
 
 
-async def _settles(scene: Scene) -> list[DealEnd]:
-    return await _play_one(scene, "settles")
+def _settles(scene: Scene) -> AsyncIterator[DealEnd]:
+    return _play_one(scene, "settles")
 
 
-async def _short_of_funds(scene: Scene) -> list[DealEnd]:
+async def _short_of_funds(scene: Scene) -> AsyncIterator[DealEnd]:
     deal = Deal(scene.network, scene.timeline, units=UNITS, cents=TOO_MANY_CENTS, lane=1)
     await deal.sign(seller_locks_first=True)
-    return [await deal.end(scene.folder, "short-of-funds")]
+    yield await deal.end(scene.folder, "short-of-funds")
 
 
-async def _not_permitted(scene: Scene) -> list[DealEnd]:
-    return await _play_one(scene, "not-permitted")
+def _not_permitted(scene: Scene) -> AsyncIterator[DealEnd]:
+    return _play_one(scene, "not-permitted")
 
 
-async def _lying_node(scene: Scene) -> list[DealEnd]:
+async def _lying_node(scene: Scene) -> AsyncIterator[DealEnd]:
     scene.timeline.liar = LIAR
     refused = Deal(scene.network, scene.timeline, units=UNITS, cents=TOO_MANY_CENTS, lane=1, name="first")
     await refused.sign()
-    ends = [await refused.end(scene.folder, "lying-node-1")]
+    yield await refused.end(scene.folder, "lying-node-1")
     held = Deal(scene.network, scene.timeline, units=UNITS, cents=CENTS, lane=2, name="second")
     await held.sign()
-    return [*ends, await held.end(scene.folder, "lying-node-2")]
+    yield await held.end(scene.folder, "lying-node-2")
 
 
-async def _crash(scene: Scene) -> list[DealEnd]:
+async def _crash(scene: Scene) -> AsyncIterator[DealEnd]:
     deal = Deal(scene.network, scene.timeline, units=UNITS, cents=CENTS, lane=1)
     await deal.sign()
     await deal.both_held()
@@ -74,7 +75,7 @@ async def _crash(scene: Scene) -> list[DealEnd]:
     scene.timeline.say("SIGKILL", "all four nodes, the log and the bank are dead; the chain runs on")
     await scene.network.revive()
     scene.timeline.say("restart", "all are up again, on the same disks; each finds its open settlements")
-    return [await deal.end(scene.folder, "crash")]
+    yield await deal.end(scene.folder, "crash")
 
 
 SCENARIOS: tuple[Scenario, ...] = (

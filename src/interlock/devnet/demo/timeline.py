@@ -1,13 +1,15 @@
 """The timeline: who did what, when, on which ledger, as it is seen on the log, the bank and the chain.
 
-Three listeners ask their source a few times a second and hand each new event to `tell`. A source that is down is asked
-again; nothing is told twice.
+The sources are asked a few times a second, the ledgers first and the log after them, and what is new is told in the
+order in which one thing leads to another: consent, holds, what the log makes of them, then what ends a hold. A source
+that is down is asked again; nothing is told twice.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any
 
 import aiohttp
@@ -38,6 +40,24 @@ class Line:
     text: str
 
 
+class Cause(IntEnum):
+    """Where something stands in the order of causes, among what was heard at once."""
+
+    CONSENT = 1
+    HOLD = 2
+    LOG = 3
+    END = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Something new at one source."""
+
+    where: str
+    text: str
+    cause: Cause
+
+
 def dollars(cents: int) -> str:
     """Give cents as people read them."""
     return f"${cents // CENT:,}.{cents % CENT:02}"
@@ -66,6 +86,7 @@ class Timeline:
             hex_of(network.roles.buyer.address): "buyer",
         }
         self._legs: Mapping[int, str] = {0: "the token leg", 1: "the dollar leg"}
+        self._turn = asyncio.Lock()
         self.liar: int | None = None
         """A member whose every attestation is told, where one lies on purpose."""
         self._held: dict[SettlementId, dict[str, asyncio.Event]] = {}
@@ -87,14 +108,21 @@ class Timeline:
 
     async def run(self) -> None:
         """Listen to all sources until cancelled."""
-        await asyncio.gather(_repeat(self._listen_log), _repeat(self._listen_bank), _repeat(self._listen_chain))
+        while True:
+            await self.catch_up()
+            await asyncio.sleep(LISTEN_S)
 
     async def catch_up(self) -> None:
-        """Listen once more, so that nothing that has happened is missing."""
-        for listen in (self._listen_chain, self._listen_bank, self._listen_log):
-            await _once(listen)
+        """Listen once, and tell what is new by cause."""
+        async with self._turn:
+            # The log is asked last: whatever led to what the ledgers show stands in it by then.
+            ledgers = [*await _heard(self._listen_chain), *await _heard(self._listen_bank)]
+            log = await _heard(self._listen_log)
+            for seen in sorted([*ledgers, *log], key=lambda each: each.cause):
+                self.say(seen.where, seen.text)
 
-    async def _listen_log(self) -> None:
+    async def _listen_log(self) -> list[Seen]:
+        seen: list[Seen] = []
         for id_, name in list(self._names.items()):
             after = self._seen[id_]
             client = self._network.clients[0]
@@ -105,7 +133,9 @@ class Timeline:
                 self._seen[id_] = int(event["number"])
                 text = self._log_text(event)
                 if text:
-                    self.say("log", name + text)
+                    cause = Cause.CONSENT if event["what"] in {"signed", "matched"} else Cause.LOG
+                    seen.append(Seen("log", name + text, cause))
+        return seen
 
     def _log_text(self, event: Mapping[str, Any]) -> str:
         leg = self._legs.get(int(event.get("leg", -1)), "")
@@ -128,19 +158,21 @@ class Timeline:
             case _:
                 return ""
 
-    async def _listen_bank(self) -> None:
+    async def _listen_bank(self) -> list[Seen]:
+        seen: list[Seen] = []
         for receipt in await self._network.operator.receipts(self._receipt_number):
             self._receipt_number = receipt.number
             name = self._names.get(receipt.settlement, "")
             if receipt.event is BankEvent.HELD and receipt.settlement in self._held:
                 self._held[receipt.settlement]["bank"].set()
-            self.say(
-                "bank",
-                f"{name}{_bank_text(receipt.event, receipt.amount, receipt.payer, receipt.payee)}"
-                + (f" ({receipt.reason})" if receipt.reason else ""),
-            )
+            why = f" ({receipt.reason})" if receipt.reason else ""
+            text = f"{name}{_bank_text(receipt.event, receipt.amount, receipt.payer, receipt.payee)}{why}"
+            is_hold = receipt.event in {BankEvent.HELD, BankEvent.REFUSED}
+            seen.append(Seen("bank", text, Cause.HOLD if is_hold else Cause.END))
+        return seen
 
-    async def _listen_chain(self) -> None:
+    async def _listen_chain(self) -> list[Seen]:
+        seen: list[Seen] = []
         query = {
             "address": hex_of(self._network.market.vault),
             "fromBlock": hex(self._network.market.vault_block),
@@ -160,7 +192,9 @@ class Timeline:
             name = self._names.get(event.settlement, "")
             if isinstance(event, Held) and event.settlement in self._held:
                 self._held[event.settlement]["chain"].set()
-            self.say("chain", f"{name}{self._chain_text(event)} in block {int(log['blockNumber'], 16)}")
+            text = f"{name}{self._chain_text(event)} in block {int(log['blockNumber'], 16)}"
+            seen.append(Seen("chain", text, Cause.HOLD if isinstance(event, Held) else Cause.END))
+        return seen
 
     def _chain_text(self, event: VaultEvent) -> str:
         match event:
@@ -188,14 +222,9 @@ def _bank_text(event: BankEvent, amount: int, payer: str, payee: str) -> str:
             return "closes the leg: it was never held and can never be"
 
 
-async def _repeat(listen: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        await _once(listen)
-        await asyncio.sleep(LISTEN_S)
-
-
-async def _once(listen: Callable[[], Awaitable[None]]) -> None:
+async def _heard(listen: Callable[[], Awaitable[list[Seen]]]) -> list[Seen]:
+    """Ask one source; nothing where it is down for the moment: it is asked again."""
     try:
-        await listen()
+        return await listen()
     except (ClientError, aiohttp.ClientError, RpcError, OSError):
-        return  # down for the moment: asked again
+        return []
