@@ -156,7 +156,9 @@ class Face:
                 "NOT_YET_APPLIED", 504, f"{error} Look again by its id; sending it twice is harmless."
             ) from None
         except LogUnavailable as error:
-            raise Problem("LOG_UNAVAILABLE", 503, f"The log was not reached: {error}. Send it again.") from None
+            raise Problem(
+                "LOG_UNAVAILABLE", 503, f"{error} Whether it took the entry is unknown; sending it twice is harmless."
+            ) from None
         if rejection is not None and not _is_known(entry, rejection.reason):
             raise of_rejection(rejection)
         known = None if id_ is None else self._node.settlement(id_)

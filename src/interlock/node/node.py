@@ -229,7 +229,7 @@ class Node:
     @property
     def alarms(self) -> list[str]:
         """Give what is wrong with the log and the ledgers at the moment, in words for people."""
-        log_trouble = [f"log: {self._follower.trouble}"] if self._follower.trouble else []
+        log_trouble = [f"log: {self._follower.trouble} (this node goes on asking)"] if self._follower.trouble else []
         return [*log_trouble, *(trouble for watcher in self._watchers for trouble in watcher.troubles)]
 
     def _on_change(self, change: Change) -> None:

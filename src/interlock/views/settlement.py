@@ -36,7 +36,7 @@ _WHY = {
 def settlement_view(settlement: Settlement, committee: Committee, troubles: Mapping[int, str]) -> View:
     """Give a settlement as JSON values. `troubles`: why the newest attempt on a leg did not work, by leg."""
     why = _WHY[settlement.cause] if settlement.reason is None else settlement.reason.sentence
-    next_step, actors = _next(settlement)
+    next_step, actors = _next(settlement, committee)
     terms = settlement.terms
     signed = {each.signer for each in settlement.signatures}
     return {
@@ -90,7 +90,7 @@ def _members(bits: int) -> list[int]:
     return [member for member in range(bits.bit_length()) if bits >> member & 1]
 
 
-def _next(settlement: Settlement) -> tuple[str, list[str]]:
+def _next(settlement: Settlement, committee: Committee) -> tuple[str, list[str]]:
     """Say what happens next and who can act."""
     terms = settlement.terms
     signed = {each.signer for each in settlement.signatures}
@@ -112,7 +112,7 @@ def _next(settlement: Settlement) -> tuple[str, list[str]]:
                 ["all signers together may cancel"],
             )
         case State.MATCHED | State.PREPARING:
-            waiting = [f"leg {i} is {leg.state.name}" for i, leg in enumerate(settlement.legs)]
+            waiting = [_progress(index, leg, committee) for index, leg in enumerate(settlement.legs)]
             return (
                 f"Every ledger is asked for its hold ({', '.join(waiting)}); decided by log time {terms.prepare_by}.",
                 ["the nodes", "all signers together may cancel"],
@@ -130,3 +130,11 @@ def _next(settlement: Settlement) -> tuple[str, list[str]]:
             return "The certificate returns or closes every leg.", ["the nodes", "anyone with the certificate"]
         case _:
             return "Nothing; it has ended.", []
+
+
+def _progress(index: int, leg: Leg, committee: Committee) -> str:
+    """Say how far a leg is on its way to its hold, so that a quorum that is missing can be seen."""
+    if leg.state is not LegState.PENDING:
+        return f"leg {index} is {leg.state.name}"
+    attested = leg.tally(Fact.HELD).members.bit_count()
+    return f"leg {index} is PENDING, {attested} of {committee.quorum} needed nodes attest HELD"
