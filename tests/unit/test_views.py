@@ -63,7 +63,7 @@ def _last_changes(stage: Stage) -> list[tuple[Settlement | None, Settlement]]:
     ("stage", "why", "next_says", "who"),
     [
         (Stage.ALLEGED, "not decided", f"aborted when log time passes {PREPARE_BY}", hex_of(BOB.address)),
-        (Stage.PREPARING, "not decided", f"leg 1 is PENDING, 0 of 3 needed nodes attest HELD); decided by log time {PREPARE_BY}", TOGETHER),
+        (Stage.PREPARING, "not decided", f"needed nodes attest HELD); decided by log time {PREPARE_BY}", TOGETHER),
         (Stage.ONE_HELD, "not decided", "leg 0 is HELD, leg 1 is PENDING", NODES_ACT),
         (Stage.COMMITTED, "Every leg was held", "A quorum of nodes signs", NODES_ACT),
         (Stage.COMMITTED_CERTIFIED, "Every leg was held", "delivers every leg", ANYONE),
