@@ -98,6 +98,20 @@ class EvmWorld:
         )
         return [watch(terms, leg) for leg in range(legs)]
 
+    async def rivals(self) -> tuple[Watch, Watch, Watch]:
+        """Agree on three settlements that want one lane: two with its first generation, one with the second."""
+        deals = [(await self.deal())[0].terms for _ in range(3)]
+        lane = deals[0].onchain_legs[0].lane
+        legs = [
+            replace(terms.onchain_legs[0], nonce=world.nonce(lane, generation))
+            for terms, generation in zip(deals, (1, 1, 2), strict=True)
+        ]
+        one, two, three = (
+            watch(replace(terms, nonce=world.word(number), onchain_legs=(leg,)))
+            for number, (terms, leg) in enumerate(zip(deals, legs, strict=True))
+        )
+        return one, two, three
+
 
 @asynccontextmanager
 async def evm_world(home: Path, anvil: Path | None = None) -> AsyncIterator[EvmWorld]:
@@ -133,6 +147,12 @@ async def deployed(chain: ChainProcess, issuer: Account, *contracts: tuple[objec
     sent = [await issuer.deploy(str(name), *args) for name, *args in contracts]
     await chain.mine()
     return [Address(bytes.fromhex(each["contractAddress"][2:])) for each in await issuer.mined(sent)]
+
+
+async def transactions(evm: EvmWorld) -> int:
+    """Count what the four nodes have in blocks."""
+    counts = [await evm.chain.rpc.call("eth_getTransactionCount", hex_of(key.address), "latest") for key in GAS_KEYS]
+    return sum(int(each, 16) for each in counts)
 
 
 def proves(seen: Observation, known: Watch) -> bool:

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from evm_world import AMOUNT, EvmWorld, evm_world, proves
+from evm_world import AMOUNT, EvmWorld, evm_world, proves, transactions
 
 from interlock.core.attestation import Fact
 from interlock.core.decision import Outcome
 from interlock.encoding.keccak import keccak256
 from interlock.encoding.values import hex_of
 from interlock.evidence.document import ChainAbsenceDocument, ChainEventDocument, ChainRefusalDocument
-from interlock.ledgers.evm.abi import commitment_of, decode_result, encode_call, encode_leg_call, encode_prepare
+from interlock.evidence.lane_word import commitment_of
+from interlock.ledgers.evm.abi import decode_result, encode_call, encode_leg_call, encode_prepare
 from interlock.ledgers.evm.finality import FinalityViolated
 from interlock.ledgers.evm.ledger import EvmLedger
 from interlock.ledgers.evm.submission import Stuck
@@ -55,15 +56,6 @@ async def held(evm: EvmWorld, ledger: EvmLedger) -> Watch:
     await evm.final()
     assert await seen(ledger, known) == [HELD]
     return known
-
-
-async def transactions(evm: EvmWorld) -> int:
-    """Count what the four nodes have in blocks."""
-    counts = [
-        await evm.chain.rpc.call("eth_getTransactionCount", hex_of(world.key(900 + member).address), "latest")
-        for member in range(4)
-    ]
-    return sum(int(each, 16) for each in counts)
 
 
 async def test_success_a_leg_is_held_and_delivered_and_seen_only_when_final(evm: EvmWorld) -> None:
@@ -182,6 +174,27 @@ async def test_a_payee_who_loses_permission_after_the_hold_is_refused_until_the_
     await ledger.deliver(committed)
     await evm.final()
     assert await seen(ledger, committed) == [HELD, DELIVERED]
+
+
+async def test_a_lane_that_another_leg_used_is_refused(evm: EvmWorld) -> None:
+    """Live or finished with the signed generation, the vault takes the leg never: REFUSED, once that is final."""
+    ledger = evm.ledger()
+    known, first, later = await evm.rivals()
+    await ledger.prepare(first)
+    assert await seen(ledger, known, later) == []
+    await evm.final()
+    (refused,) = (await ledger.observe([known, later])).observations
+    assert isinstance(refused.document, ChainRefusalDocument)
+    assert (refused.settlement, refused.fact, refused.document.step) == (known.settlement, REFUSED, "lane")
+    assert "still taken" in str(ledger.waiting(later.settlement, later.leg))
+    await ledger.deliver(decided(first, Outcome.COMMIT))
+    await evm.final()
+    assert await seen(evm.ledger(1), known, later) == [REFUSED]
+    with pytest.raises(LedgerRefused, match="GenerationSpent"):
+        await ledger.prepare(known)
+    await ledger.prepare(later)
+    await evm.final()
+    assert await seen(ledger, known, later) == [REFUSED, HELD]
 
 
 async def test_a_payer_without_funds_is_waited_for(evm: EvmWorld) -> None:

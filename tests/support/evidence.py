@@ -32,6 +32,7 @@ from interlock.evidence.document import (
     Document,
     evidence_hash,
 )
+from interlock.evidence.lane_word import LaneWord
 from interlock.evidence.receipt import Receipt, make_receipt
 from support.log import Log, Ordered
 from support.world import (
@@ -125,6 +126,11 @@ def vault_event(
 def refusal(step: str = "deliver") -> ChainRefusalDocument:
     """Give a failed exit check of the vault."""
     return ChainRefusalDocument(Uint256(CHAIN_ID), VAULT, Uint64(39), word(0xB10B), step, Blob(b"\x01\x02"))
+
+
+def lane_refusal(generation: int = 1, *, status: int = 4, commitment: bytes = b"\7" * 26) -> ChainRefusalDocument:
+    """Give a payer's lane that another leg has used."""
+    return replace(refusal("lane"), reason=LaneWord(commitment, generation, status).packed)
 
 
 def absence(time: int = PREPARE_BY + 5) -> ChainAbsenceDocument:

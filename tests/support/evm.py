@@ -20,7 +20,8 @@ from interlock.core.instruction import LegIndex, OnchainLeg, Terms, legs_of, req
 from interlock.encoding.keccak import keccak256
 from interlock.encoding.values import Bytes32, Uint32, hex_of
 from interlock.evidence.chain_event import Delivered, Held, Returned, Tombstoned
-from interlock.ledgers.evm.abi import HoldStatus, commitment_of, committee_hash
+from interlock.evidence.lane_word import commitment_of
+from interlock.ledgers.evm.abi import HoldStatus, committee_hash
 from interlock.ledgers.evm.artifact import load_artifact
 from interlock.ledgers.evm.rpc import Json
 from interlock.ledgers.evm.sender import Timing

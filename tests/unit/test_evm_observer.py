@@ -309,20 +309,6 @@ async def test_a_lane_that_went_on_keeps_what_its_events_say(chain: FakeChain, r
     assert facts(await eyes(rpc).look([known])) == [Fact.DELIVERED]
 
 
-async def test_a_lane_used_by_another_leg_is_told(chain: FakeChain, observer: Observer) -> None:
-    """A generation spent, or a lane still taken, is no fact; people are told."""
-    known = watch()
-    leg = onchain(known)
-    chain.finalize()
-    chain.blocks[-1].holds[leg.payer, leg.lane] = (b"\7" * 26, leg.generation, int(HoldStatus.DELIVERED))
-    assert facts(await observer.look([known])) == []
-    assert "was used by another leg" in str(observer.note(known.settlement, known.leg))
-    chain.finalize()
-    chain.blocks[-1].holds[leg.payer, leg.lane] = (b"\7" * 26, leg.generation, int(HoldStatus.HELD))
-    assert facts(await observer.look([known])) == []
-    assert "still taken" in str(observer.note(known.settlement, known.leg))
-
-
 async def test_an_idle_look_costs_one_request_and_a_busy_one_few(chain: FakeChain, observer: Observer) -> None:
     """Requests do not grow with the legs: sixty are watched, and all become held in one block."""
     watches = [watch(world.instruction(salt=salt)) for salt in range(1, 61)]
@@ -382,7 +368,7 @@ async def test_after_a_long_absence_lanes_are_read_instead_of_blocks(
 
 async def test_another_settlements_event_is_passed_over(chain: FakeChain, observer: Observer) -> None:
     """Others use the vault too."""
-    known, other = watch(), watch(world.instruction(salt=2))
+    known, other = watch(), watch(world.instruction(onchain_legs=(world.onchain_leg(nonce=world.nonce(7)),)))
     await observer.look([known])
     chain.hold(other)
     sighting = await observer.look([known])

@@ -210,7 +210,7 @@ async def test_a_replaced_final_block_takes_every_vote_back(chain: FakeChain, ob
 
 async def test_a_lagging_endpoint_takes_nothing_back(chain: FakeChain, observer: Observer) -> None:
     """An endpoint that does not have the final block yet cannot be asked about it; facts stay."""
-    known, other = watch(), watch(world.instruction(salt=2))
+    known, other = watch(), watch(world.instruction(onchain_legs=(world.onchain_leg(nonce=world.nonce(7)),)))
     chain.hold(known)
     assert facts(await observer.look([known])) == [Fact.HELD]
     blocks, chain.blocks, chain.final = chain.blocks, chain.blocks[:1], 0

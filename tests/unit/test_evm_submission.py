@@ -322,6 +322,17 @@ async def test_another_leg_in_the_lane_is_left_alone(chain: FakeChain, ledger: E
     assert chain.raw == []
 
 
+@pytest.mark.parametrize("status", [HoldStatus.HELD, HoldStatus.DELIVERED])
+async def test_a_lane_that_never_takes_the_leg_needs_no_tombstone(
+    chain: FakeChain, ledger: EvmLedger, known: Watch, status: HoldStatus
+) -> None:
+    """Another leg used the signed generation: no hold can come, and the vault would revert."""
+    leg = onchain(known)
+    chain.blocks[-1].holds[leg.payer, leg.lane] = (b"\7" * 26, leg.generation, int(status))
+    await ledger.deliver(decided(known, Outcome.ABORT))
+    assert "eth_estimateGas" not in chain.calls
+
+
 async def test_a_certificate_is_needed_and_of_this_epoch(chain: FakeChain, ledger: EvmLedger, known: Watch) -> None:
     """Without one it is the caller's mistake; of another epoch the vault would not take it."""
     with pytest.raises(ValueError, match="certificate"):

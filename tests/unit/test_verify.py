@@ -27,6 +27,7 @@ from support.evidence import (
     absence,
     hold_both,
     in_order,
+    lane_refusal,
     refusal,
     settled,
     statement,
@@ -184,6 +185,19 @@ def test_a_refusal_by_exit_check_rests_on_the_members_words() -> None:
     assert report.valid, report.reason
     assert [leg.state for leg in report.legs] == [LegState.TOMBSTONED, LegState.RETURNED]
     assert any("Leg 0: REFUSED rests on the word of members 0, 1 and 2" in each for each in report.remarks)
+
+
+def test_a_refusal_by_a_used_lane_rests_on_the_members_words() -> None:
+    """That another leg stood in the lane can be seen on the chain only: it counts, and the report says so."""
+    story = Story()
+    story.attest(ASSET, Fact.REFUSED, lane_refusal(3), QUORUM)
+    story.certify(Outcome.ABORT)
+    report = report_of(story.receipt())
+    assert report.valid, report.reason
+    assert report.lies == ()
+    assert report.legs[ASSET].state is LegState.REFUSED
+    words = f"the payer's lane {story.asset.lane} was used by another leg up to generation 3 in block 39"
+    assert any(f"rests on the word of members 0, 1 and 2: {words}" in each for each in report.remarks)
 
 
 def test_a_hold_that_was_refused_before_the_decision_went_back() -> None:

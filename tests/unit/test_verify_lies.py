@@ -7,6 +7,7 @@ import pytest
 
 from interlock.core.attestation import Fact
 from interlock.core.decision import Outcome
+from interlock.core.instruction import LegIndex
 from interlock.core.leg import LegState
 from interlock.core.settlement import State
 from interlock.encoding.canonical import encode
@@ -14,6 +15,7 @@ from interlock.encoding.values import MinorUnits, Uint32, Uint256
 from interlock.evidence.bank_receipt import BankEvent
 from interlock.evidence.chain_event import Delivered, Held
 from interlock.evidence.document import BankReceiptDocument, ChainEventDocument, Document
+from interlock.evidence.lane_word import commitment_of
 from interlock.evidence.report import Report
 from interlock.evidence.verify import verify_receipt
 from support.evidence import (
@@ -24,13 +26,16 @@ from support.evidence import (
     Story,
     absence,
     hold_both,
+    lane_refusal,
     refusal,
     settled,
     statement,
 )
-from support.world import BANK, BOB, OTHER_BANK, TOKEN, word
+from support.world import BANK, BOB, OTHER_BANK, TOKEN, id_of, instruction, word
 
 LIAR = 3
+OWN = commitment_of(id_of(instruction()), LegIndex(Uint32(ASSET)), instruction().onchain_legs[ASSET])
+"""What the lane says of the usual leg itself."""
 HONEST = (0, 1, 2)
 
 
@@ -141,6 +146,7 @@ def unreadable(_: Story) -> Document:
         (ASSET, vault_says(topics=()), "the event cannot be read"),
         (ASSET, lambda story: story.said_by_vault(Delivered), "which does not prove HELD"),
         (ASSET, lambda _: refusal(), "a failed exit check, which does not show HELD"),
+        (ASSET, lambda _: lane_refusal(), "a lane that was used up, which does not show HELD"),
         (ASSET, lambda _: absence(), "the absence of a hold, which does not show HELD"),
         (ASSET, bank_says(), "its document is of ledger 'bank:first'"),
     ],
@@ -180,6 +186,11 @@ def test_a_receipt_under_a_key_that_no_registry_has_is_not_called_a_lie() -> Non
     ("fact", "document", "words"),
     [
         (Fact.REFUSED, refusal("dance"), "'dance' is no step of an exit check"),
+        (Fact.REFUSED, refusal("lane"), "a lane's word has 32 bytes, not 2"),
+        (Fact.REFUSED, lane_refusal(status=0), "0 is no status of a used lane"),
+        (Fact.REFUSED, lane_refusal(status=7), "7 is no status of a used lane"),
+        (Fact.REFUSED, lane_refusal(0), "the lane was used up to generation 0, and 1 was signed"),
+        (Fact.REFUSED, lane_refusal(commitment=OWN), "the lane's word is of this very leg"),
         (Fact.REFUSED, absence(), "the absence of a hold, which does not show REFUSED"),
     ],
 )

@@ -50,9 +50,17 @@ class ChainEventDocument:
         return self.block_hash
 
 
+LANE_STEP = "lane"
+"""The step of a refusal that no token had part in: the payer's lane can never take the leg."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChainRefusalDocument:
-    """A vault's `exitCheck` failed at a final block: the amount, to be held or held already, could not be let out."""
+    """A leg could not be settled at a final block, by what the vault said there.
+
+    Its `exitCheck` failed: the amount, to be held or held already, could not be let out. Or the payer's lane was used
+    by another leg with the signed generation or a higher one, so that the amount can never be held.
+    """
 
     KIND: ClassVar[str] = "chain-refusal"
 
@@ -61,9 +69,9 @@ class ChainRefusalDocument:
     block_number: Uint64
     block_hash: Bytes32
     step: str
-    """The step that the token refused: `deliver` or `return`."""
+    """The step that the token refused, `deliver` or `return`; or `lane`."""
     reason: Blob
-    """The first bytes that the token reverted with."""
+    """The first bytes that the token reverted with; at `lane` the lane's word, 32 bytes."""
 
     @property
     def position(self) -> Bytes32:

@@ -2,7 +2,7 @@
 
 An attestation proves that its member said something, its document whether that was so. A bank's signed receipt and a
 vault's event are compared with the signed terms, member by member. What leaves no trace (an exit check that failed, a
-hold that is absent) rests on the member's word, and is weighed as that and no more.
+lane that was used up, a hold that is absent) rests on the member's word, and is weighed as that and no more.
 
 Source: specification 4, "Facts".
 """
@@ -31,6 +31,7 @@ from interlock.encoding.values import ZERO_BYTES32, Bytes32, hex_of
 from interlock.evidence.bank_receipt import BankEvent, BankReceipt, NotSigned, verify_jws
 from interlock.evidence.chain_event import event_fault
 from interlock.evidence.document import (
+    LANE_STEP,
     BankReceiptDocument,
     ChainAbsenceDocument,
     ChainEventDocument,
@@ -38,6 +39,7 @@ from interlock.evidence.document import (
     Document,
     evidence_hash,
 )
+from interlock.evidence.lane_word import lane_fault, read_lane_word
 
 PROVES: dict[BankEvent, Fact] = {
     BankEvent.HELD: Fact.HELD,
@@ -185,11 +187,7 @@ def _compare(frame: Frame, said: Attestation, leg: LegTerms, document: Document)
             fault = event_fault(document, said.settlement, said.leg, leg, said.fact)
             return (Weight.PROVEN, "") if fault is None else (Weight.REFUTED, fault)
         case ChainRefusalDocument():
-            if not isinstance(leg, OnchainLeg) or said.fact is not Fact.REFUSED:
-                return Weight.REFUTED, f"its document is a failed exit check, which does not show {said.fact.name}"
-            if document.step not in REFUSABLE_STEPS:
-                return Weight.REFUTED, f"{document.step[:40]!r} is no step of an exit check"
-            return Weight.WORD, f"the exit check failed at {document.step!r}, which leaves no trace on the chain"
+            return _compare_refusal(said, leg, document)
         case ChainAbsenceDocument():
             if not isinstance(leg, OnchainLeg) or said.fact is not Fact.RETURNED:
                 return Weight.REFUTED, f"its document is the absence of a hold, which does not show {said.fact.name}"
@@ -201,6 +199,26 @@ def _compare(frame: Frame, said: Attestation, leg: LegTerms, document: Document)
             return Weight.WORD, f"no hold stood in block {document.block_number}, which only that chain can show"
         case _ as never:
             assert_never(never)
+
+
+def _compare_refusal(said: Attestation, leg: LegTerms, document: ChainRefusalDocument) -> tuple[Weight, str]:
+    if not isinstance(leg, OnchainLeg) or said.fact is not Fact.REFUSED:
+        what = "a lane that was used up" if document.step == LANE_STEP else "a failed exit check"
+        return Weight.REFUTED, f"its document is {what}, which does not show {said.fact.name}"
+    if document.step == LANE_STEP:
+        try:
+            word = read_lane_word(document.reason)
+        except Malformed as error:
+            return Weight.REFUTED, str(error)
+        if fault := lane_fault(word, said.settlement, said.leg, leg):
+            return Weight.REFUTED, fault
+        return Weight.WORD, (
+            f"the payer's lane {leg.lane} was used by another leg up to generation {word.generation} in block "
+            f"{document.block_number}, which only that chain can show"
+        )
+    if document.step not in REFUSABLE_STEPS:
+        return Weight.REFUTED, f"{document.step[:40]!r} is no step of an exit check"
+    return Weight.WORD, f"the exit check failed at {document.step!r}, which leaves no trace on the chain"
 
 
 def _compare_bank(frame: Frame, said: Attestation, leg: LegTerms, document: BankReceiptDocument) -> tuple[Weight, str]:

@@ -25,7 +25,6 @@ from interlock.core.instruction import (
     SettlementId,
     Terms,
     hash_account_terms,
-    hash_onchain_leg,
     redact,
 )
 from interlock.encoding.canonical import Malformed
@@ -33,7 +32,6 @@ from interlock.encoding.keccak import keccak256
 from interlock.encoding.values import Address, Bytes32, hex_of
 from interlock.ledgers.evm.artifact import Artifact, load_artifact
 
-_COMMITMENT_BYTES = 26
 _SELECTOR_BYTES = 4
 _OTHERS_ERRORS = (
     "Error(string)",  # Solidity
@@ -72,6 +70,10 @@ class Hold:
     generation: int
     status: HoldStatus
 
+    def has_used(self, generation: int) -> bool:
+        """Tell whether the lane takes this generation from nobody any more: it, or a higher one, was used."""
+        return self.status is not HoldStatus.EMPTY and self.generation >= generation
+
 
 @dataclass(frozen=True, slots=True)
 class ExitCheck:
@@ -95,12 +97,6 @@ class Revert:
     def __str__(self) -> str:
         """Give it as one line for people."""
         return f"{self.name}({', '.join(map(_shown, self.values))})" if self.name else "no reason given"
-
-
-def commitment_of(settlement: SettlementId, leg: LegIndex, terms: OnchainLeg) -> bytes:
-    """Give what the vault's word must say for this leg: 26 bytes of keccak256(abi.encode(settlement, leg, hash))."""
-    words = settlement + int(leg).to_bytes(32, "big") + hash_onchain_leg(terms)
-    return keccak256(words)[:_COMMITMENT_BYTES]
 
 
 def committee_hash(committee: Committee) -> Bytes32:

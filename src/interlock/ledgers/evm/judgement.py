@@ -8,9 +8,10 @@ carries a commitment to settlement, leg and terms, which is compared with the on
 | this leg, held             | HELD; undecided only where it could be let out both ways, else REFUSED           |
 | this leg, entitled         | HELD                                                                             |
 | this leg, finished         | HELD where its event is known, then DELIVERED or RETURNED                        |
-| a later use of the lane    | what the events say: the vault lets a lane go only when its leg is finished      |
+| another leg, of this       | what the events say: the vault lets a lane go only when its leg is finished;     |
+| generation or a later one  | without any REFUSED: generations only rise, so no hold can come                  |
 | nothing of this leg        | REFUSED where it could be held but not let out; RETURNED where it is aborted and |
-|                            | no hold can come                                                                 |
+|                            | no hold can come. A lane that is only busy, with a lower generation, is no vote  |
 
 So permissions are watched until the decision: a hold that was voted and could not be let out any more is refused too,
 and ABORT returns it, or leaves it to the payer where nothing moves.
@@ -25,8 +26,15 @@ from interlock.core.decision import Outcome
 from interlock.core.instruction import OnchainLeg, required_signers
 from interlock.encoding.values import Blob, Uint64
 from interlock.evidence.chain_event import Delivered, Held, Returned, Tombstoned, VaultEvent
-from interlock.evidence.document import ChainAbsenceDocument, ChainEventDocument, ChainRefusalDocument, Document
-from interlock.ledgers.evm.abi import ExitCheck, Hold, HoldStatus, commitment_of, describe
+from interlock.evidence.document import (
+    LANE_STEP,
+    ChainAbsenceDocument,
+    ChainEventDocument,
+    ChainRefusalDocument,
+    Document,
+)
+from interlock.evidence.lane_word import LaneWord, commitment_of
+from interlock.ledgers.evm.abi import ExitCheck, Hold, HoldStatus, describe
 from interlock.ledgers.evm.wire import Header
 from interlock.ledgers.protocol import LedgerNonsense, Observation, Watch
 
@@ -192,7 +200,7 @@ def _judge_exposed(leg: Leg, reading: Reading) -> None:
     elif exits.is_delivered and exits.is_returned:
         leg.facts, leg.note = (leg.observation(Fact.HELD, leg.events[Held]),), None
     else:
-        leg.facts = (*_held_before(leg), _refused(leg, reading.block, exits))
+        leg.facts = (*_held_before(leg), _refused(leg, _exit_refusal(leg, reading.block, exits)))
         leg.note = f"held, but {_refusal_note(exits)}"
 
 
@@ -204,14 +212,23 @@ def _judge_absence(leg: Leg, reading: Reading) -> None:
     elif certificate.decision.outcome is not Outcome.ABORT:
         leg.facts, leg.note = (), "committed, but the vault has no hold of it: something is badly wrong"
     elif reading.block.time <= leg.watch.terms.prepare_by:
-        leg.facts = ()
-        leg.note = "aborted without a hold; closed by a tombstone, or once the chain's own time is past prepareBy"
+        way = "closed by a tombstone, or"
+        if _is_spent(leg, reading.hold):
+            way = f"{_spent_note(leg, reading.hold)}; closed"
+        leg.facts, leg.note = (), f"aborted without a hold; {way} once the chain's own time is past prepareBy"
     else:
         leg.facts, leg.note = (leg.observation(Fact.RETURNED, _absence(leg, reading.block)),), None
 
 
 def _judge_refusal(leg: Leg, reading: Reading) -> None:
-    """Judge an undecided leg without a hold: refused only where the payer could give, and nobody could get."""
+    """Judge an undecided leg without a hold.
+
+    Refused where its lane can never take it, or where the payer could give, and nobody could get.
+    """
+    if _is_spent(leg, reading.hold) and is_refusable(leg, reading.block):
+        leg.facts = (_refused(leg, _lane_refusal(leg, reading)),)
+        leg.note = f"refused: {_spent_note(leg, reading.hold)}"
+        return
     exits = reading.exits
     if exits is None and is_refusable(leg, reading.block) and leg.note is not None:
         return
@@ -220,13 +237,13 @@ def _judge_refusal(leg: Leg, reading: Reading) -> None:
         if exits is not None and not exits.is_pulled:
             leg.note = f"the vault cannot take the amount from the payer yet: {describe(exits.reason)}"
         return
-    leg.facts, leg.note = (_refused(leg, reading.block, exits),), _refusal_note(exits)
+    leg.facts, leg.note = (_refused(leg, _exit_refusal(leg, reading.block, exits)),), _refusal_note(exits)
 
 
-def _refused(leg: Leg, block: Header, exits: ExitCheck) -> Observation:
+def _refused(leg: Leg, document: ChainRefusalDocument) -> Observation:
     """Give REFUSED; its first sight stays the evidence, so that a repeated look makes no second statement."""
     before = next((each for each in leg.facts if each.fact is Fact.REFUSED), None)
-    return before or leg.observation(Fact.REFUSED, _refusal(leg, block, exits))
+    return before or leg.observation(Fact.REFUSED, document)
 
 
 def _refusal_note(exits: ExitCheck) -> str:
@@ -234,14 +251,24 @@ def _refusal_note(exits: ExitCheck) -> str:
     return f"refused: the token would not move the amount on to the {whom}: {describe(exits.reason)}"
 
 
-def _refusal(leg: Leg, block: Header, exits: ExitCheck) -> ChainRefusalDocument:
+def _exit_refusal(leg: Leg, block: Header, exits: ExitCheck) -> ChainRefusalDocument:
+    step = "return" if exits.is_delivered else "deliver"
+    return _refusal(leg, block, step, Blob(exits.reason[:REASON_BYTES_MAX]))
+
+
+def _lane_refusal(leg: Leg, reading: Reading) -> ChainRefusalDocument:
+    hold = reading.hold
+    return _refusal(leg, reading.block, LANE_STEP, LaneWord(hold.commitment, hold.generation, int(hold.status)).packed)
+
+
+def _refusal(leg: Leg, block: Header, step: str, reason: Blob) -> ChainRefusalDocument:
     return ChainRefusalDocument(
         chain_id=leg.terms.chain_id,
         vault=leg.terms.vault,
         block_number=Uint64(block.number),
         block_hash=block.hash,
-        step="return" if exits.is_delivered else "deliver",
-        reason=Blob(exits.reason[:REASON_BYTES_MAX]),
+        step=step,
+        reason=reason,
     )
 
 
@@ -256,11 +283,18 @@ def _absence(leg: Leg, block: Header) -> ChainAbsenceDocument:
 
 
 def _waiting(leg: Leg, hold: Hold) -> str:
+    if _is_spent(leg, hold):
+        return _spent_note(leg, hold)
     if hold.status in _STANDING:
         return f"the payer's lane {leg.terms.lane} is still taken by another leg"
-    if _is_spent(leg, hold):
-        return f"generation {leg.terms.generation} of the payer's lane {leg.terms.lane} was used by another leg"
     return "not held yet"
+
+
+def _spent_note(leg: Leg, hold: Hold) -> str:
+    return (
+        f"the payer's lane {leg.terms.lane} was used by another leg up to generation {hold.generation}, "
+        f"so generation {leg.terms.generation} can never be held"
+    )
 
 
 def _end(leg: Leg) -> tuple[Observation, ...]:
@@ -280,7 +314,7 @@ def _is_ours(leg: Leg, hold: Hold) -> bool:
 
 def _is_spent(leg: Leg, hold: Hold) -> bool:
     """Tell whether the lane was used by another leg of this generation or a later one."""
-    return not _is_ours(leg, hold) and hold.generation >= leg.terms.generation
+    return not _is_ours(leg, hold) and hold.has_used(leg.terms.generation)
 
 
 def _nonsense(leg: Leg, ledger: str, sentence: str) -> LedgerNonsense:

@@ -21,10 +21,10 @@ from interlock.core.instruction import LegIndex, OnchainLeg, SettlementId, legs_
 from interlock.encoding.canonical import Malformed
 from interlock.encoding.keccak import keccak256
 from interlock.encoding.values import Uint32, hex_of
+from interlock.evidence.lane_word import commitment_of
 from interlock.ledgers.evm.abi import (
     Hold,
     HoldStatus,
-    commitment_of,
     describe,
     encode_leg_call,
     encode_prepare,
@@ -148,7 +148,8 @@ class Submission:
         """
         newest = Call("eth_getBlockByNumber", ("latest", False))
         answer, head = await self.rpc.batch([self.vault.hold_of(_leg(watch)), newest])
-        mine = self._status(self.vault.read_hold(answer), watch.settlement, watch.leg, _leg(watch))
+        hold = self.vault.read_hold(answer)
+        mine = self._status(hold, watch.settlement, watch.leg, _leg(watch))
         if mine is HoldStatus.HELD:
             held = await self._held(watch)
             # The purpose names the legs: with one that was held meanwhile it is another call.
@@ -158,8 +159,9 @@ class Submission:
         if mine in {HoldStatus.ENTITLED_PAYEE, HoldStatus.ENTITLED_PAYER}:
             call = encode_leg_call("withdraw", watch.settlement, watch.leg, _leg(watch))
             return _Action(_purpose("withdraw", watch), watch.leg, call, _shape("withdraw", watch))
-        is_absent = mine is HoldStatus.EMPTY and certificate.decision.outcome is Outcome.ABORT
-        if is_absent and self._time(head) <= watch.terms.prepare_by:
+        is_aborted = mine is HoldStatus.EMPTY and certificate.decision.outcome is Outcome.ABORT
+        could_come = not hold.has_used(_leg(watch).generation) and self._time(head) <= watch.terms.prepare_by
+        if is_aborted and could_come:
             return self._tombstone(watch, certificate)
         return None
 
