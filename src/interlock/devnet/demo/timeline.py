@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 
 from interlock.client.http import ClientError
+from interlock.core.attestation import Fact
 from interlock.core.instruction import SettlementId
 from interlock.devnet.chain.rpc import RpcError
 from interlock.devnet.network import DevNetwork
@@ -47,6 +48,7 @@ class Cause(IntEnum):
     HOLD = 2
     LOG = 3
     END = 4
+    ENDED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +135,7 @@ class Timeline:
                 self._seen[id_] = int(event["number"])
                 text = self._log_text(event)
                 if text:
-                    cause = Cause.CONSENT if event["what"] in {"signed", "matched"} else Cause.LOG
-                    seen.append(Seen("log", name + text, cause))
+                    seen.append(Seen("log", name + text, _cause(event)))
         return seen
 
     def _log_text(self, event: Mapping[str, Any]) -> str:
@@ -206,6 +207,14 @@ class Timeline:
                 return f"the vault returns {tokens(event.amount)} to the {self._people.get(hex_of(event.payer), '?')}"
             case Tombstoned():
                 return "the vault closes the leg: it was never held and can never be"
+
+
+def _cause(event: Mapping[str, Any]) -> Cause:
+    if event["what"] in {"signed", "matched"}:
+        return Cause.CONSENT
+    if event["what"] == "ended" or event.get("fact") in {Fact.DELIVERED.name, Fact.RETURNED.name}:
+        return Cause.ENDED  # the ledger's own line comes before what nodes say of it
+    return Cause.LOG
 
 
 def _bank_text(event: BankEvent, amount: int, payer: str, payee: str) -> str:
