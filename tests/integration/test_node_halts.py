@@ -36,6 +36,11 @@ async def nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         yield made
 
 
+def _one_that_signed(nodes: Nodes) -> int:
+    """Give a member whose decision stands in the log: the fourth need not sign once a quorum has."""
+    return min(member for member, _ in signed_outcomes(nodes.log))
+
+
 async def _halts(nodes: Nodes, member: int, *words: str) -> Seat:
     """Wait until a node has halted, for this reason, and see that it is quiet and still answers."""
     seat = nodes.seats[member]
@@ -101,11 +106,25 @@ async def test_a_log_shorter_than_the_record_halts_a_node_without_its_database(n
     height = nodes.log.height
     id_ = await nodes.bring()
     await nodes.reach(id_, State.SETTLED)
-    image = await nodes.crash(2)
+    member = _one_that_signed(nodes)
+    image = await nodes.crash(member)
     for path in image.glob(STORE_FILE + "*"):
         path.unlink()
-    nodes.sit(2, home=image, log=nodes.log.fork(height))
-    await _halts(nodes, 2, "LogForked", "a backup was restored")
+    nodes.sit(member, home=image, log=nodes.log.fork(height))
+    await _halts(nodes, member, "LogForked", "a backup was restored")
+
+
+async def test_a_log_that_ends_where_the_key_signed_but_in_another_block_halts_the_node(nodes: Nodes) -> None:
+    """A fork that is no longer than what was signed under is told by the hash of its last block, before any other."""
+    nodes.sit_all()
+    await nodes.same()
+    home = nodes.folder / "elsewhere"
+    home.mkdir()
+    with SignOnceRecord.create(home / RECORD_FILE) as record:
+        record.permit(word(1), int(Outcome.COMMIT), 1, nodes.log.height, word(2))
+    await nodes.leave(2)
+    nodes.sit(2, home=home)
+    await _halts(nodes, 2, "LogForked", "this is another log")
 
 
 async def test_a_log_that_turns_shorter_while_the_node_runs_halts_it(nodes: Nodes) -> None:
@@ -150,12 +169,13 @@ async def test_a_record_that_was_lost_is_noticed_by_the_nodes_own_signature_in_t
     nodes.sit_all()
     id_ = await nodes.bring()
     await nodes.reach(id_, State.SETTLED)
-    image = await nodes.crash(1)
+    member = _one_that_signed(nodes)
+    image = await nodes.crash(member)
     for path in image.glob(RECORD_FILE + "*"):
         path.unlink()
     SignOnceRecord.create(image / RECORD_FILE).close()
-    nodes.sit(1, home=image)
-    await _halts(nodes, 1, "RecordLost", "replace it by a rotation")
+    nodes.sit(member, home=image)
+    await _halts(nodes, member, "RecordLost", "replace it by a rotation")
 
 
 async def test_a_record_of_the_other_outcome_counts_as_lost(nodes: Nodes) -> None:
@@ -163,15 +183,16 @@ async def test_a_record_of_the_other_outcome_counts_as_lost(nodes: Nodes) -> Non
     nodes.sit_all()
     id_ = await nodes.bring()
     await nodes.reach(id_, State.SETTLED)
-    image = await nodes.crash(1)
+    member = _one_that_signed(nodes)
+    image = await nodes.crash(member)
     for path in (*image.glob(RECORD_FILE + "*"), *image.glob(STORE_FILE + "*")):
         path.unlink()
     with SignOnceRecord.create(image / RECORD_FILE) as record:
         record.permit(id_, int(Outcome.ABORT), 1, 0, word(0))
-    nodes.sit(1, home=image)
-    await nodes.until(lambda: nodes.seats[1].node.halted)
-    assert nodes.seats[1].node.halted.split(":")[0] in {"RecordLost", "SignOnceViolated"}
-    assert signed_outcomes(nodes.log)[1, id_] == {Outcome.COMMIT}
+    nodes.sit(member, home=image)
+    await nodes.until(lambda: nodes.seats[member].node.halted)
+    assert nodes.seats[member].node.halted.split(":")[0] in {"RecordLost", "SignOnceViolated"}
+    assert signed_outcomes(nodes.log)[member, id_] == {Outcome.COMMIT}
 
 
 async def test_a_broken_invariant_halts_the_node_and_says_which(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,10 +119,10 @@ class Follower:
                 f"the log ends at block {head.height}, but this node signed under block {self._signed_under[0]}: "
                 "a backup was restored; bring the log that was lost, or begin a new network"
             )
+        self._require_same(head.height, head.hash)
 
     def _apply(self, raw: LogBlock) -> tuple[BlockRecord, Change]:
-        if self._signed_under is not None and raw.height == self._signed_under[0]:
-            self._require_same(raw, self._signed_under[1])
+        self._require_same(raw.height, raw.hash)
         read = [self._read(data) for data in raw.entries]
         places = [place for place, entry in enumerate(read) if not isinstance(entry, Rejection)]
         entries = tuple(entry for entry in read if not isinstance(entry, Rejection))
@@ -165,10 +165,11 @@ class Follower:
         refused = [entries[index] for index, rejection in applied.rejections if rejection.reason is Reason.OTHER_LOG]
         return any(isinstance(each, Attest | SignDecisions) and each.member == self._member for each in refused)
 
-    def _require_same(self, raw: LogBlock, signed_under: Bytes32) -> None:
-        if raw.hash != signed_under:
+    def _require_same(self, height: int, found: Bytes32) -> None:
+        """Stop a node that is shown another block where its key has signed."""
+        if self._signed_under is not None and height == self._signed_under[0] and found != self._signed_under[1]:
             raise LogForked(
-                f"block {raw.height} is {hex_of(raw.hash)}, but this node signed under {hex_of(signed_under)}: "
+                f"block {height} is {hex_of(found)}, but this node signed under {hex_of(self._signed_under[1])}: "
                 "this is another log; compare it with the other nodes'"
             )
 
