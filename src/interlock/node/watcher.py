@@ -82,8 +82,10 @@ class Watcher:
         try:
             sighting = await self._ledger.observe(watches)
         except Exception as error:  # a ledger's answer must never stop a node, whatever our adapter missed
-            log.exception("looking at %s failed: a defect of its adapter", self._ledger.name)
-            self.troubles = (f"{self._ledger.name}: the adapter failed with {type(error).__name__}; see the log",)
+            trouble = (f"{self._ledger.name}: the adapter failed with {type(error).__name__}; see the log",)
+            if trouble != self.troubles:
+                log.exception("looking at %s failed: a defect of its adapter", self._ledger.name)
+            self.troubles = trouble
             return
         for observation in sighting.observations:
             self._voter.observe(observation)
