@@ -1,6 +1,7 @@
 """The watcher looks level-triggered, votes for nothing that it does not know, and ends when it is told to."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,15 @@ from interlock.core.attestation import Fact
 from interlock.core.replica import Replica
 from interlock.core.settlement import State
 from interlock.encoding.values import Uint32
-from interlock.ledgers.protocol import Observation
+from interlock.ledgers.protocol import Observation, Sighting, Watch
 from interlock.node.voter import Voter
-from interlock.node.watcher import Claim, Watcher
+from interlock.node.watcher import LOOK_LEGS_MAX, LOOK_OTHERS_MAX, Claim, Watcher
 from support.bell import Bell
 from support.evidence import BANK_KEY
+from support.log import Log
 from support.nodes import Nodes, hurry
 from support.puppet_ledger import Book, Connection
-from support.world import BANK, GENESIS, word
+from support.world import ALICE, BANK, BOB, GENESIS, instruct, instruction, word
 
 
 class Deaf(Voter):
@@ -88,3 +90,27 @@ async def test_a_ledger_is_looked_at_by_the_rules_of_the_registry_alone(
         )
         await watcher.look()
         assert bool(watcher.troubles) is not looks
+
+
+class Counting(Connection):
+    """A connection that notes what it is asked for."""
+
+    async def observe(self, watches: Sequence[Watch]) -> Sighting:
+        """See nothing."""
+        self.asked = [each.settlement for each in watches]
+        return Sighting()
+
+
+async def test_what_never_matched_is_looked_at_last_however_many_sign_it() -> None:
+    """A flood of refused instructions, signed by all that they need, leaves room for every matched leg in each look."""
+    log = Log()
+    for salt in range(100):
+        far = instruction(salt=salt, prepare_by=2**62)
+        log.block(instruct(far, ALICE, BOB))
+    honest = log.instruct(instruction(salt=1_000))
+    ledger = Counting(Book(BANK, Bell()), 0)
+    watcher = Watcher(replica=log.replica, ledger=ledger, voter=Deaf(), interval_s=3_600)
+    for _ in range(3):
+        await watcher.look()
+        assert honest in ledger.asked
+        assert len(ledger.asked) <= LOOK_LEGS_MAX + LOOK_OTHERS_MAX

@@ -116,7 +116,8 @@ def _check_depth(text: str) -> None:
     the stack holds: 64 KiB of brackets would end the process.
     """
     depth = 0
-    for token in _STRING_OR_BRACKET.findall(text):
+    for found in _STRING_OR_BRACKET.finditer(text):
+        token = found[0]
         if token in _OPENING:
             depth += 1
             if depth > DEPTH_MAX:

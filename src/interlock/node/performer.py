@@ -112,7 +112,8 @@ class Performer:
                     match await self._attempt(effect):
                         case _Attempt.ASKED:
                             await asyncio.sleep(min(AGAIN_S * 2**asked, AGAIN_MOST_S))
-                            asked = min(asked + 1, DOUBLINGS_MAX)
+                            # A payer may fund until the last moment: a hold is asked for at an even pace.
+                            asked = 0 if isinstance(effect, PrepareLeg) else min(asked + 1, DOUBLINGS_MAX)
                         case _Attempt.UNREACHED:
                             await asyncio.sleep(min(RETRY_FIRST_S * 2**retries, RETRY_MOST_S))
                             retries = min(retries + 1, DOUBLINGS_MAX)

@@ -9,7 +9,7 @@ import contextlib
 import logging
 from dataclasses import dataclass
 
-from interlock.core.instruction import ledger_of, legs_of, required_signers
+from interlock.core.instruction import ledger_of, legs_of
 from interlock.core.leg import CLOSED_BY_ABORT, WITHOUT_HOLD, LegState
 from interlock.core.replica import Replica
 from interlock.core.settlement import Settlement, State
@@ -20,9 +20,10 @@ from interlock.node.voter import Voter
 
 log = logging.getLogger(__name__)
 
-LOOK_LEGS_MAX = 512
-"""Legs of matched settlements, or with a known hold, asked for in one look; more are asked for in turns."""
-LOOK_OTHERS_MAX = 64
+LOOK_LEGS_MAX = 48
+"""Legs of matched settlements, or with a known hold, asked for in one look; more are asked for in turns. With the
+others no more than an adapter examines in one look, so that each leg's turn comes."""
+LOOK_OTHERS_MAX = 16
 """Other legs asked for in one look, in turns: whoever fills the log with refused instructions delays only them."""
 
 _WATCHED = frozenset({State.PREPARING, State.COMMITTED, State.ABORTED})
@@ -112,7 +113,7 @@ class Watcher:
         classes: dict[bool, list[Watch]] = {True: [], False: []}
         for settlement in self._replica.settlements.values():
             if settlement.state in _WATCHED:
-                is_matched = len(settlement.signatures) == len(required_signers(settlement.terms))
+                is_matched = bool(settlement.matched_at)
                 for index in _legs_here(settlement, self._ledger.name):
                     is_first = is_matched or settlement.legs[index].state not in WITHOUT_HOLD
                     classes[is_first].append(watch_of(settlement, index))

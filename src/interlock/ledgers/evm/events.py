@@ -26,6 +26,9 @@ class EventReader:
         self._chain_id = chain_id
         self._vault = vault
         self.range_blocks = range_blocks
+        """Blocks of one request that follows the chain; fewer once the endpoint refused so many."""
+        self.search_blocks = range_blocks
+        """The same of a search far back: what an endpoint refuses of old blocks says nothing of new ones."""
         self._ranges_at_once = BATCH_MAX
         """Ranges in one request; halved, before the ranges are, when an answer was too large."""
 
@@ -41,14 +44,15 @@ class EventReader:
         topics: list[object] = [[hex_of(topic) for topic in TOPICS]]
         if only_these:
             topics.append(sorted({hex_of(settlement) for settlement, _ in legs}))
-        ranges = [(at, min(at + self.range_blocks - 1, last)) for at in range(first, last + 1, self.range_blocks)]
+        size = self.search_blocks if only_these else self.range_blocks
+        ranges = [(at, min(at + size - 1, last)) for at in range(first, last + 1, size)]
         answers: list[Answer] = []
         for at in range(0, len(ranges), self._ranges_at_once):
-            answers += await self._ask(ranges[at : at + self._ranges_at_once], topics)
+            answers += await self._ask(ranges[at : at + self._ranges_at_once], topics, is_search=only_these)
         found = []
         for (low, high), answer in zip(ranges, answers, strict=True):
             if isinstance(answer, RpcRefused):
-                self.range_blocks = max(1, self.range_blocks // 2)
+                self._shrink(max(1, size // 2), is_search=only_these)
                 raise LedgerUnavailable(f"{answer.sentence}; smaller ranges are asked next", self._rpc.ledger)
             if isinstance(answer, LedgerError):
                 raise answer
@@ -56,7 +60,15 @@ class EventReader:
         await self._confirm([document for _, document in found])
         return found
 
-    async def _ask(self, ranges: Sequence[tuple[int, int]], topics: Sequence[object]) -> list[Answer]:
+    def _shrink(self, blocks: int, *, is_search: bool) -> None:
+        if is_search:
+            self.search_blocks = blocks
+        else:
+            self.range_blocks = blocks
+
+    async def _ask(
+        self, ranges: Sequence[tuple[int, int]], topics: Sequence[object], *, is_search: bool
+    ) -> list[Answer]:
         """Ask for ranges in one request. Where the answer is too large, less is asked the next time."""
         try:
             return await self._rpc.batch([self._call(low, high, topics) for low, high in ranges])
@@ -65,7 +77,7 @@ class EventReader:
             if len(ranges) > 1:
                 self._ranges_at_once = len(ranges) // 2
             elif high > low:
-                self.range_blocks = (high - low + 1) // 2
+                self._shrink((high - low + 1) // 2, is_search=is_search)
             else:
                 raise
             raise LedgerUnavailable(f"{error.sentence}; smaller ranges are asked next", self._rpc.ledger) from None

@@ -133,7 +133,11 @@ class Observer:
             leg.examined_at, leg.is_due = head.number, True
             if isinstance(reading, Reading) and missing_event(leg, reading.hold) is not None:
                 seeking[_key(leg)] = leg
-        await self._search(seeking, head, readings)
+        try:
+            await self._search(seeking, head, readings)
+        except LedgerError as error:
+            # Those sought stay due; what an endpoint will not tell of old blocks hides no other leg's facts.
+            troubles.append(error)
         for leg in legs:
             reading = readings[_key(leg)]
             try:
@@ -171,7 +175,7 @@ class Observer:
             if not seeking:
                 return
             last = max(leg.cursor or 0 for leg in seeking.values())
-            first = max(self._start_block, last - self._events.range_blocks + 1)
+            first = max(self._start_block, last - self._events.search_blocks + 1)
             group = {key: leg for key, leg in seeking.items() if leg.cursor == last}
             self._attach(await self._events.read(first, last, group.keys(), only_these=True))
             for key, leg in group.items():
