@@ -10,10 +10,10 @@ The root of the empty tree is 32 zero bytes. A place's depth says what its hash 
 the root depends on the contents alone and two contents have two roots (unless Keccak-256 is broken).
 
 A change marks its bucket; `root` hashes the marked buckets and the nodes above them, each once, however many changes
-met there. One change between two roots costs a bucket and four nodes; 256 cost two hashes each, about. A bucket holds
-size / 65,536 records, so the cost is flat up to some hundreds of thousands of keys and grows slowly beyond. Keys must
-be hashes: whoever grinds keys into one bucket pays 65,536 hashes for each and makes each change there dearer by 64
-bytes to hash.
+met there. A lone change between two roots costs a bucket and four nodes; of 256 changes, each costs a bucket and fewer
+than two nodes. A bucket holds size / 65,536 records: the cost is flat up to some hundreds of thousands of keys and
+grows slowly beyond. Keys must be hashes: whoever grinds keys into one bucket pays 65,536 hashes for each, and makes
+each change there dearer by 64 bytes to hash.
 """
 
 from sha3 import keccak_256  # not encoding.keccak: its own two calls would be a twelfth of the time
@@ -24,7 +24,8 @@ _HASH_BYTES = 32
 _PAIR_BYTES = 2 * _HASH_BYTES
 """A key and its record, side by side."""
 _DIGIT_BITS = 4
-"""Of a key for each level: sixteen children hash in 512 bytes, four blocks of Keccak; two would hash twice as often."""
+"""Of a key for each level. Sixteen children fill four blocks of Keccak; with four there are twice as many levels to
+hash, with 256 sixty-one blocks for one changed child."""
 _CHILDREN = 1 << _DIGIT_BITS
 _DEPTH = 4
 """Levels of nodes above the buckets: 65,536 buckets, so that 100,000 keys share a bucket by one or two."""
@@ -60,9 +61,12 @@ class StateTree:
             raise ValueError(f"{len(key)} bytes of key and {len(record)} of record: {_HASH_BYTES} each are wanted")
         number = key[0] << 8 | key[1]
         pairs = self._buckets.get(number, b"")
-        at, is_there = _find(pairs, key)
-        after = at + _PAIR_BYTES if is_there else at
-        changed = pairs[:at] + key + record + pairs[after:]
+        at = pairs.find(key)
+        is_there = at % _PAIR_BYTES == 0
+        if not is_there:
+            # New (-1), or what was found is a record, or parts of two neighbours, that look like the key.
+            at, is_there = _search(pairs, key)
+        changed = pairs[:at] + key + record + pairs[at + _PAIR_BYTES * is_there :]
         if changed != pairs:
             self._buckets[number] = changed
             self._changed.add(number)
@@ -74,7 +78,7 @@ class StateTree:
             raise ValueError(f"{len(key)} bytes of key: {_HASH_BYTES} are wanted")
         number = key[0] << 8 | key[1]
         pairs = self._buckets.get(number, b"")
-        at, is_there = _find(pairs, key)
+        at, is_there = _search(pairs, key)
         if not is_there:
             return
         if len(pairs) == _PAIR_BYTES:
@@ -104,12 +108,8 @@ class StateTree:
         return hashes
 
 
-def _find(pairs: bytes, key: bytes) -> tuple[int, bool]:
+def _search(pairs: bytes, key: bytes) -> tuple[int, bool]:
     """Give where the key stands among sorted pairs, or where it would, and whether it is there."""
-    at = pairs.find(key)
-    if at % _PAIR_BYTES == 0:
-        return at, True
-    # Not there (-1); or what was found is a record, or parts of two neighbours, that happen to look like the key.
     low, high = 0, len(pairs) // _PAIR_BYTES
     while low < high:
         middle = (low + high) // 2
@@ -126,17 +126,18 @@ def _find(pairs: bytes, key: bytes) -> tuple[int, bool]:
 
 def _rehash(nodes: dict[int, bytearray], children: dict[int, bytes]) -> dict[int, bytes]:
     """Write changed hashes, by their paths, into the nodes of the level above; give the hashes of those nodes."""
-    touched = {}
+    touched = set()
     for path, child in children.items():
         above = path >> _DIGIT_BITS
+        touched.add(above)
+        at = (path & _CHILDREN - 1) * _HASH_BYTES
         node = nodes.get(above)
         if node is None:
             node = nodes[above] = bytearray(_NODE_BYTES)
-        at = (path & _CHILDREN - 1) * _HASH_BYTES
         node[at : at + _HASH_BYTES] = child
-        touched[above] = node
     hashes: dict[int, bytes] = {}
-    for above, node in touched.items():
+    for above in touched:
+        node = nodes[above]
         if node == _EMPTY_NODE:
             del nodes[above]
             hashes[above] = ZERO_BYTES32
