@@ -12,7 +12,7 @@ from functools import cache
 from interlock.core.attestation import Attestation, Fact, SignedAttestation, attestation_digest
 from interlock.core.committee import FIRST_EPOCH, Committee, Epoch, Genesis, MemberIndex, first_committee
 from interlock.core.decision import Decision, Outcome, SignedDecision, decision_digest
-from interlock.core.entry import Anchor, Attest, Cancel, Configure, Instruct, Sign, SignDecisions
+from interlock.core.entry import Anchor, Attest, Cancel, Certify, Configure, Instruct, Sign
 from interlock.core.instruction import (
     AccountLeg,
     AccountTerms,
@@ -112,6 +112,7 @@ START = 1_800_000_000
 PREPARE_BY = START + 600
 HORIZON_S = 3_600
 OPEN_MAX = 8
+PIVOT_WINDOW_S = 120
 
 CHAIN_ID = 31_337
 VAULT, TOKEN, OTHER_TOKEN = address(0xA1), address(0xA2), address(0xA3)
@@ -123,11 +124,16 @@ USD = "USD/2"
 def ledger(name: str, kind: LedgerClass, *assets: str, is_suspended: bool = False) -> LedgerEntry:
     """Give a registry's line; the receipt key of a bank is nobody's."""
     receipt_key = ZERO_BYTES32 if kind is LedgerClass.VAULT else word(9)
-    return LedgerEntry(name, kind, assets, receipt_key, Uint32(0), is_suspended)
+    is_pivot = kind is LedgerClass.DIRECT
+    return LedgerEntry(name, kind, assets, receipt_key, Uint32(0), is_suspended, is_pivot)
 
 
 def registry(
-    *ledgers: LedgerEntry, horizon_s: int = HORIZON_S, open_max: int = OPEN_MAX, default: bool = True
+    *ledgers: LedgerEntry,
+    horizon_s: int = HORIZON_S,
+    open_max: int = OPEN_MAX,
+    batch_min: int = 0,
+    default: bool = True,
 ) -> Registry:
     """Give a registry of the usual ledgers, of which those given replace the ones of the same name."""
     usual = (
@@ -137,7 +143,14 @@ def registry(
         ledger(VAULT_NAME, LedgerClass.VAULT, hex_of(TOKEN), hex_of(OTHER_TOKEN)),
     )
     by_name = {each.name: each for each in (*(usual if default else ()), *ledgers)}
-    return Registry(tuple(by_name[name] for name in sorted(by_name)), Uint64(horizon_s), Uint32(open_max))
+    return Registry(
+        tuple(by_name[name] for name in sorted(by_name)),
+        Uint64(horizon_s),
+        Uint32(open_max),
+        pivot_window_max_s=Uint64(PIVOT_WINDOW_S),
+        has_conditions=True,
+        batch_min=Uint32(batch_min),
+    )
 
 
 REGISTRY = registry()
@@ -250,10 +263,10 @@ def signed_decision(member: int, id_: SettlementId, outcome: Outcome, *, epoch: 
 
 def sign_decisions(
     member: int, anchor: Anchor, *decisions: SignedDecision, committee: Committee = COMMITTEE
-) -> SignDecisions:
+) -> Certify:
     """Give a member's batch of decision signatures."""
     digest = batch_digest(NETWORK, committee, anchor, decisions)
-    return SignDecisions(MemberIndex(Uint32(member)), anchor, decisions, NODES[member].sign(digest))
+    return Certify(MemberIndex(Uint32(member)), anchor, decisions, (), (), NODES[member].sign(digest))
 
 
 def evidence_of(document: bytes) -> Bytes32:

@@ -174,7 +174,14 @@ class Face:
         return known
 
     def _view(self, settlement: Settlement) -> dict[str, object]:
-        return settlement_view(settlement, self._node.replica.committee, self._node.troubles(settlement))
+        node = self._node
+        return settlement_view(
+            settlement,
+            node.replica.committee,
+            troubles=node.troubles(settlement),
+            tallies=node.tallies(settlement),
+            signers=node.signers(settlement),
+        )
 
 
 def _is_known(entry: PartyEntry, reason: Reason) -> bool:

@@ -1,9 +1,9 @@
 """Admission: which instructions the network takes, and what it does with those that it does not.
 
 *Unalterable* reasons (form, amounts, parties, times) can never go away: the id is recorded as ABORTED and certified,
-so that a hold which some ledger already has can be returned. *Passing* reasons (an unknown ledger, a busy lane) may go
-away: the entry is rejected and nothing is recorded, so that nobody can spoil another's good instruction by submitting
-it at a bad moment.
+so that a hold which some ledger already has can be returned. *Passing* reasons (an unknown ledger, a busy lane, a
+deadline that is still too far away) may go away: the entry is rejected and nothing is recorded, so that nobody can
+spoil another's good instruction by submitting it at a bad moment. Once `prepareBy` has passed, every reason is final.
 
 Source: specification 3, "Admission".
 """
@@ -69,11 +69,11 @@ def unalterable_fault(terms: Terms, context: Context) -> Fault | None:
     lanes = lanes_of(terms)
     if len(set(lanes)) != len(lanes):
         return Reason.LANE_TWICE, "Give each on-chain leg of one payer a lane of its own."
-    if terms.pivot:
-        return Reason.PIVOT_UNSUPPORTED, f"Pivot {terms.pivot[:NAME_BYTES_MAX]!r}; leave it empty."
-    if terms.conditions != ZERO_BYTES32:
-        return Reason.CONDITIONS_UNSUPPORTED, "Leave `conditions` zero."
-    return _time_fault(terms, context) or _class_fault(terms, context.registry)
+    if (fault := _time_fault(terms, context)) is not None:
+        return fault
+    if terms.pivot_window and not terms.pivot:
+        return Reason.PIVOT_WINDOW_UNWANTED, f"pivotWindow {terms.pivot_window}; 0 is wanted without a pivot."
+    return _class_fault(terms, context.registry) or _pivot_fault(terms, context)
 
 
 def passing_fault(terms: Terms, context: Context) -> Fault | None:
@@ -89,6 +89,11 @@ def passing_fault(terms: Terms, context: Context) -> Fault | None:
         holder = context.live_lanes.get(lane)
         if holder is not None:
             return Reason.LANE_LIVE, f"Lane {lane[2]} of {hex_of(lane[1])} serves {hex_of(holder)}; take another lane."
+    if terms.conditions != ZERO_BYTES32 and not context.registry.has_conditions:
+        return Reason.CONDITIONS_UNSUPPORTED, "Leave `conditions` zero."
+    latest = context.time + context.registry.prepare_horizon_s
+    if terms.prepare_by > latest:
+        return Reason.PREPARE_BY_TOO_FAR, f"prepareBy {terms.prepare_by}, the farthest allowed now is {latest}."
     return None
 
 
@@ -145,11 +150,26 @@ def _time_fault(terms: Terms, context: Context) -> Fault | None:
             Reason.PREPARE_BY_BEFORE_SETTLE_FROM,
             f"prepareBy {terms.prepare_by}, settleFrom {terms.settle_from}.",
         )
-    latest = context.time + context.registry.prepare_horizon_s
-    if terms.prepare_by > latest and context.registry_sequence:
-        return Reason.PREPARE_BY_TOO_FAR, f"prepareBy {terms.prepare_by}, the farthest allowed now is {latest}."
-    if terms.pivot_window != 0:
-        return Reason.PIVOT_WINDOW_UNWANTED, f"pivotWindow {terms.pivot_window}; 0 is wanted."
+    return None
+
+
+def _pivot_fault(terms: Terms, context: Context) -> Fault | None:
+    """Check that the pivot is a leg's ledger and can be one; what a hidden leg's is shows at the match."""
+    if not terms.pivot:
+        return None
+    names = {ledger_of(leg) for leg in legs_of(terms)}
+    if terms.pivot not in names and None not in names:
+        return Reason.PIVOT_WITHOUT_LEG, f"Pivot {terms.pivot[:NAME_BYTES_MAX]!r}; it must name a leg's ledger."
+    if terms.pivot_window == 0:
+        return Reason.PIVOT_WINDOW_ZERO, "pivotWindow 0; the pivot needs time to execute."
+    if context.registry_sequence and terms.pivot_window > context.registry.pivot_window_max_s:
+        return (
+            Reason.PIVOT_WINDOW_TOO_LONG,
+            f"pivotWindow {terms.pivot_window}, {context.registry.pivot_window_max_s} is allowed.",
+        )
+    entry = context.registry.ledger(terms.pivot)
+    if entry is not None and not entry.is_pivot:
+        return Reason.PIVOT_UNSUPPORTED, f"Pivot {terms.pivot!r}; it executes nothing in one step."
     return None
 
 
@@ -170,6 +190,8 @@ def _class_fault(terms: Terms, registry: Registry) -> Fault | None:
     for index, leg in enumerate(legs_of(terms)):
         name = ledger_of(leg)
         entry = None if name is None else registry.ledger(name)
+        if name == terms.pivot and entry is not None and entry.ledger_class is LedgerClass.DIRECT:
+            continue
         wanted = LedgerClass.VAULT if isinstance(leg, OnchainLeg) else LedgerClass.HELD
         if entry is not None and entry.ledger_class is not wanted:
             return Reason.LEDGER_CANNOT_HOLD, f"Leg {index}: {name!r} is of class {entry.ledger_class.name}."

@@ -16,7 +16,10 @@ from interlock.encoding.values import Bytes32, Signature
 
 
 class Fact(IntEnum):
-    """What can be seen on a ledger, always of finalised state; the numbers are signed."""
+    """What can be seen on a ledger, always of finalised state, or agreed of a condition; the numbers are signed.
+
+    EXECUTED and NEVER concern the order, MET and UNMET the condition: the settlement as a whole, never one leg.
+    """
 
     SIGNED = 1
     """A contract wallet consented by its own call."""
@@ -36,6 +39,23 @@ class Fact(IntEnum):
     """The amount reached the payee."""
     RETURNED = 9
     """The amount is back with the payer, or no hold exists and none can come."""
+    MET = 10
+    """The settlement's condition holds."""
+    UNMET = 11
+    """The settlement's condition does not hold."""
+
+
+ORDER_FACTS = frozenset({Fact.EXECUTED, Fact.NEVER})
+"""What a pivot says of its order."""
+CONDITION_FACTS = frozenset({Fact.MET, Fact.UNMET})
+"""What the nodes agree of a condition."""
+WHOLE_FACTS = ORDER_FACTS | CONDITION_FACTS
+"""Facts about a settlement as a whole; their leg is `EVERY_LEG`."""
+
+
+def stands(stood: int, fact: Fact) -> bool:
+    """Tell whether a fact is in a set of facts that stand (bit i for the fact with number i)."""
+    return bool(stood >> fact & 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +64,7 @@ class Attestation:
 
     settlement: SettlementId
     leg: LegIndex
+    """The leg, or `EVERY_LEG` for a fact about the whole."""
     fact: Fact
     position: Bytes32
     """The block, or the hash of the bank's receipt, of the event itself."""

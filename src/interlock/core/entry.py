@@ -11,9 +11,12 @@ from typing import ClassVar
 
 from interlock.core.attestation import SignedAttestation
 from interlock.core.committee import MemberIndex
-from interlock.core.decision import SignedDecision
+from interlock.core.decision import SignedBatch, SignedDecision
+from interlock.core.fraud import Fraud
 from interlock.core.instruction import Instruction, PartySignature, RedactedInstruction, SettlementId, Terms
+from interlock.core.order import SignedOrder
 from interlock.core.registry import SignedConfiguration
+from interlock.core.rotation import Rotation, SignedSuccession
 from interlock.encoding.values import Blob, Bytes32, Height, Signature, UnixSeconds
 
 
@@ -90,16 +93,24 @@ class Attest:
 
 
 @dataclass(frozen=True, slots=True)
-class SignDecisions:
-    """One node's signatures of decisions since its last batch."""
+class Certify:
+    """One node's signatures since its last batch: its part of the certificates of decisions and orders."""
 
-    KIND: ClassVar[str] = "sign-decisions"
+    KIND: ClassVar[str] = "certify"
 
     member: MemberIndex
     anchor: Anchor
     decisions: tuple[SignedDecision, ...]
+    batches: tuple[SignedBatch, ...]
+    """Of blocks whose decisions are signed as one."""
+    orders: tuple[SignedOrder, ...]
     signature: Signature
     """Over the batch digest: epoch, anchor and content."""
+
+    @property
+    def statements(self) -> tuple[SignedDecision | SignedBatch | SignedOrder, ...]:
+        """Give all that is signed here, in the order in which it counts."""
+        return (*self.decisions, *self.batches, *self.orders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +122,41 @@ class Configure:
     signed: SignedConfiguration
 
 
+@dataclass(frozen=True, slots=True)
+class Rotate:
+    """Name the next committee: the log's rotation of this epoch is pending from here on."""
+
+    KIND: ClassVar[str] = "rotate"
+
+    signed: SignedSuccession
+
+
+@dataclass(frozen=True, slots=True)
+class SignRotation:
+    """One node's signature of the pending rotation, the last that it makes in its epoch."""
+
+    KIND: ClassVar[str] = "sign-rotation"
+
+    member: MemberIndex
+    rotation: Rotation
+    signature: Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Two statements of one member that cannot both be true, or two certificates that cannot both be."""
+
+    KIND: ClassVar[str] = "evidence"
+
+    fraud: Fraud
+    member: MemberIndex | None
+    """Whose statements they are; null for certificates, which are many members'."""
+
+
 PartyEntry = Instruct | Sign | Cancel
 """What a party brings, as against a member of the committee."""
 
-Entry = Instruct | Sign | Cancel | Attest | SignDecisions | Configure
+Entry = Instruct | Sign | Cancel | Attest | Certify | Configure | Rotate | SignRotation | Evidence
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,21 @@
-"""The lifecycle of one leg: facts are counted, and those that stand move it along a table.
+"""The lifecycle of one leg: facts that stand move it along a table.
 
-    PENDING -> HELD -> ENTITLED -> DELIVERED
+    PENDING -> HELD -> ENTITLED -> DELIVERED | CONSENT
                HELD -> RETURNED | LOST | CONSENT
-    PENDING -> REFUSED | TOMBSTONED,  REFUSED -> HELD | TOMBSTONED
+    PENDING -> REFUSED | TOMBSTONED,  REFUSED -> HELD | TOMBSTONED,  LOST -> RETURNED | CONSENT
+    the pivot's: PENDING -> EXECUTED | NEVER
 
 A fact stands when a quorum of one epoch has attested it; that is absorbing. A fact without a row for the present state
-stands all the same, and moves nothing.
+stands all the same, and moves nothing. The pivot's legs are moved by the decision, all at once (`end_pivot`).
 
 Source: specification 4.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 
+from interlock.core import attestation
 from interlock.core.attestation import Fact
-from interlock.core.committee import Committee, MemberIndex
 from interlock.encoding.values import Uint32
 
 
@@ -39,6 +40,10 @@ class LegState(IntEnum):
     """The hold ended without a certificate."""
     CONSENT = 9
     """Payer and payee ended the hold together."""
+    EXECUTED = 10
+    """The pivot moved it."""
+    NEVER = 11
+    """The pivot can never move it."""
 
 
 TRANSITIONS: dict[tuple[LegState, Fact], LegState] = {
@@ -51,61 +56,59 @@ TRANSITIONS: dict[tuple[LegState, Fact], LegState] = {
     (LegState.HELD, Fact.CONSENT): LegState.CONSENT,
     (LegState.HELD, Fact.RETURNED): LegState.RETURNED,
     (LegState.LOST, Fact.RETURNED): LegState.RETURNED,
+    (LegState.LOST, Fact.CONSENT): LegState.CONSENT,
     (LegState.ENTITLED, Fact.DELIVERED): LegState.DELIVERED,
+    (LegState.ENTITLED, Fact.CONSENT): LegState.CONSENT,
 }
 """What a standing fact makes of a leg."""
 
-CLOSED_BY_ABORT = frozenset({LegState.RETURNED, LegState.TOMBSTONED, LegState.CONSENT})
+DONE_BY_COMMIT = frozenset({LegState.DELIVERED, LegState.EXECUTED, LegState.CONSENT})
+"""States in which a leg of a committed settlement needs nothing more."""
+
+CLOSED_BY_ABORT = frozenset({LegState.RETURNED, LegState.TOMBSTONED, LegState.CONSENT, LegState.NEVER})
 """States in which an aborted leg needs nothing more."""
 
 WITHOUT_HOLD = frozenset({LegState.PENDING, LegState.REFUSED})
 """States in which no hold is known."""
 
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """Who attested one fact about one leg, within the present epoch."""
-
-    fact: Fact
-    members: Uint32
-    """Bit i is set where member i attested it."""
-    stands: bool
-    """A quorum did; stays true."""
+_ENTITLED_BY_COMMIT = frozenset({LegState.HELD, LegState.LOST})
 
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One leg's state and the votes about it."""
+    """One leg's state, and the facts that stand about it."""
 
     state: LegState
-    tallies: tuple[Tally, ...]
-    """One per fact that anybody attested, by rising fact."""
-
-    def tally(self, fact: Fact) -> Tally:
-        """Give the votes for a fact; none where nobody attested it."""
-        return next((each for each in self.tallies if each.fact is fact), Tally(fact, Uint32(0), stands=False))
+    stood: Uint32
+    """Bit i is set where the fact with number i stands."""
 
     def stands(self, fact: Fact) -> bool:
         """Tell whether a quorum attested the fact."""
-        return self.tally(fact).stands
+        return attestation.stands(self.stood, fact)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Tell whether the payee is entitled to an amount that its ledger let go before it could be delivered."""
+        return self.state is LegState.ENTITLED and self.stands(Fact.LOST)
 
 
-NEW_LEG = Leg(LegState.PENDING, ())
+NEW_LEG = Leg(LegState.PENDING, Uint32(0))
 
 
-def count(leg: Leg, fact: Fact, member: MemberIndex, committee: Committee) -> Leg | None:
-    """Count one member's vote; None where the same vote was counted before."""
-    before = leg.tally(fact)
-    members = Uint32(before.members | 1 << member)
-    if members == before.members:
-        return None
-    stands = before.stands or members.bit_count() >= committee.quorum
-    others = [each for each in leg.tallies if each.fact is not fact]
-    tallies = tuple(sorted([*others, Tally(fact, members, stands)], key=lambda each: each.fact))
-    state = TRANSITIONS.get((leg.state, fact), leg.state) if stands and not before.stands else leg.state
-    return replace(leg, state=state, tallies=tallies)
+def establish(leg: Leg, fact: Fact) -> Leg:
+    """Let a fact stand, and move the leg where the table says so."""
+    return Leg(TRANSITIONS.get((leg.state, fact), leg.state), Uint32(leg.stood | 1 << fact))
 
 
 def entitle(leg: Leg) -> Leg:
-    """Give a held leg to its payee at once: COMMIT is decided."""
-    return replace(leg, state=LegState.ENTITLED)
+    """Give a leg to its payee at once: COMMIT is decided.
+
+    A hold that is known to be lost is owed all the same (only a pivot's order, once out, lets COMMIT follow a loss);
+    one that payer and payee have ended stays as they left it.
+    """
+    return Leg(LegState.ENTITLED, leg.stood) if leg.state in _ENTITLED_BY_COMMIT else leg
+
+
+def end_pivot(leg: Leg, state: LegState) -> Leg:
+    """Let the pivot's word, EXECUTED or NEVER, move one of its legs."""
+    return Leg(state, leg.stood)

@@ -8,17 +8,31 @@ Source: specification 3 and 4.
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import assert_never
 
 from interlock.core.admission import Context, passing_fault, unalterable_fault
-from interlock.core.attestation import Attestation, Fact
-from interlock.core.committee import Committee, Epoch, MemberIndex
-from interlock.core.decision import MemberSignature, Outcome, SignedDecision, assemble
-from interlock.core.instruction import Instruction, PartySignature, SettlementId, Terms, legs_of, required_signers
-from interlock.core.leg import NEW_LEG, count
+from interlock.core.attestation import CONDITION_FACTS, ORDER_FACTS, WHOLE_FACTS, Attestation, Fact
+from interlock.core.committee import Committee, Epoch
+from interlock.core.decision import AnyCertificate, Decision, Outcome
+from interlock.core.ended import EndedSettlement
+from interlock.core.instruction import (
+    Instruction,
+    OnchainLeg,
+    PartySignature,
+    SettlementId,
+    Terms,
+    legs_of,
+    required_signers,
+    signer_of,
+)
+from interlock.core.leg import NEW_LEG
+from interlock.core.leg import establish as stand
+from interlock.core.limits import EVERY_LEG
+from interlock.core.order import Order, OrderCertificate
 from interlock.core.rejection import Reason, Rejection
-from interlock.core.rules import advance, decide, is_matched
-from interlock.core.settlement import DECIDED, ENDED, Cause, EndedSettlement, Settlement, State
-from interlock.encoding.values import Uint64, UnixSeconds
+from interlock.core.rules import advance, decide, is_matched, is_pivot_leg
+from interlock.core.settlement import DECIDED, ENDED, UNDECIDED, Cause, Settlement, State
+from interlock.encoding.values import ZERO_BYTES32, Bytes32, Uint32, Uint64, UnixSeconds
 
 Outcomes = Settlement | Rejection
 """What a handler gives."""
@@ -57,20 +71,20 @@ def reopen(
     signatures: Iterable[PartySignature],
     context: Context,
 ) -> Outcomes:
-    """Bring the clear terms of a settlement that was aborted and archived while a leg's ledger was hidden.
+    """Bring the clear terms of a settlement that was aborted and archived while a leg's ledger could not be seen.
 
     A hold may stand on that ledger, and only now can anybody look: the settlement is open again, decided as before, and
-    its certificate is signed once more. Rejections: SIGNER_NOT_REQUIRED, ALREADY_DECIDED (nothing was hidden).
+    its certificate is signed once more. Rejections: SIGNER_NOT_REQUIRED, ALREADY_DECIDED (nothing was out of sight).
     """
     signed = _merge((), signatures, required_signers(terms))
     if not signed:
         return Rejection(Reason.SIGNER_NOT_REQUIRED, id_, "Nobody whose consent it needs has signed it.")
-    if not ended.had_hidden_leg:
+    if not ended.had_unseen_leg:
         return Rejection(Reason.ALREADY_DECIDED, id_, f"It is {ended.state.name} and archived.")
     return replace(
         _alleged(id_, terms, signed, context),
         state=State.ABORTED,
-        decision=ended.decision,
+        decision=replace(ended.decision, epoch=context.committee.epoch),
         decided_at=ended.decided_at,
         cause=ended.cause,
         reason=ended.reason,
@@ -92,7 +106,7 @@ def cancel(
     """Withdraw consent.
 
     Rejections in checking order: SETTLEMENT_UNKNOWN (and no terms came along), SIGNER_NOT_REQUIRED, NOTHING_NEW,
-    ALREADY_DECIDED.
+    ALREADY_DECIDED, ORDER_OUT.
     """
     # check
     if known is None:
@@ -106,56 +120,114 @@ def cancel(
         return Rejection(Reason.NOTHING_NEW, id_)
     if known.state in DECIDED:
         return Rejection(Reason.ALREADY_DECIDED, id_, f"It is {known.state.name}; the certificate decides.")
+    if known.state is State.PIVOTING:
+        return Rejection(Reason.ORDER_OUT, id_, f"{known.terms.pivot!r} has the order; what it says decides.")
     # change
     return advance(replace(known, cancels=cancels), context)
 
 
-def attest(known: Settlement, attestation: Attestation, member: MemberIndex, context: Context) -> Outcomes:
-    """Count a member's statement of a fact.
+def attestation_fault(known: Settlement, attestation: Attestation, committee: Committee) -> Rejection | None:
+    """Say why a statement of a fact cannot be counted now, or None.
 
-    Rejections in checking order: WRONG_EPOCH, LEG_UNKNOWN, FACT_OUT_OF_ORDER, NOTHING_NEW.
+    Rejections in checking order: WRONG_EPOCH, LEG_UNKNOWN, FACT_OUT_OF_ORDER.
+    """
+    if attestation.epoch != committee.epoch:
+        return epoch_fault(known.id, attestation.epoch, committee)
+    leg, fact = attestation.leg, attestation.fact
+    if leg >= len(known.legs) and (leg != EVERY_LEG or fact not in WHOLE_FACTS):
+        return Rejection(Reason.LEG_UNKNOWN, known.id, f"Leg {leg} of {len(known.legs)}.")
+    if not _may_be_attested(known, leg, fact):
+        return Rejection(Reason.FACT_OUT_OF_ORDER, known.id, f"{fact.name} of {_which(leg)} in {known.state.name}.")
+    return None
+
+
+def establish(known: Settlement, leg: int, fact: Fact, context: Context) -> Settlement:
+    """Let a fact stand that a quorum has attested, unless it stands already.
+
+    A contract wallet's consent (SIGNED) counts as a signature. Where it is the last one missing and a passing reason
+    stands against the match, the consent is kept, and the settlement matches when its terms are brought once more.
     """
     # check
-    fault = epoch_fault(known.id, attestation.epoch, context.committee)
-    if fault is not None:
-        return fault
-    if attestation.leg >= len(known.legs):
-        return Rejection(Reason.LEG_UNKNOWN, known.id, f"Leg {attestation.leg} of {len(known.legs)}.")
-    if not _may_be_attested(attestation.fact, known):
-        return Rejection(
-            Reason.FACT_OUT_OF_ORDER,
-            known.id,
-            f"{attestation.fact.name} of leg {attestation.leg} in {known.state.name}.",
-        )
-    counted = count(known.legs[attestation.leg], attestation.fact, member, context.committee)
-    if counted is None:
-        return Rejection(Reason.NOTHING_NEW, known.id)
+    if leg == EVERY_LEG:
+        if known.stands(fact) or _is_answered(known, fact):
+            return known
+        return advance(replace(known, stood=Uint32(known.stood | 1 << fact)), context)
+    before = known.legs[leg]
+    if before.stands(fact):
+        return known
     # change
-    legs = (*known.legs[: attestation.leg], counted, *known.legs[attestation.leg + 1 :])
-    return advance(replace(known, legs=legs), context)
+    legs = (*known.legs[:leg], stand(before, fact), *known.legs[leg + 1 :])
+    after = replace(known, legs=legs)
+    if fact is Fact.SIGNED:
+        signer = signer_of(legs_of(known.terms)[leg])
+        consents = tuple(sorted({*known.consents, signer}))
+        return _gain(replace(after, consents=consents), context, has_new_terms=False)
+    return advance(after, context)
 
 
-def sign_decision(known: Settlement, signed: SignedDecision, member: MemberIndex, context: Context) -> Outcomes:
-    """Take a member's signature of the decision; at a quorum the certificate stands.
+def decision_signature_fault(known: Settlement, decision: Decision, committee: Committee) -> Rejection | None:
+    """Say why a member's signature of a decision is not wanted, or None.
 
-    Rejections in checking order: WRONG_EPOCH, NOT_DECIDED, OTHER_OUTCOME, NOTHING_NEW.
+    Rejections in checking order: WRONG_EPOCH, NOT_DECIDED, OTHER_OUTCOME, NOTHING_NEW (it has its certificate).
     """
-    # check
-    fault = epoch_fault(known.id, signed.decision.epoch, context.committee)
+    fault = epoch_fault(known.id, decision.epoch, committee)
     if fault is not None:
         return fault
     if known.decision is None:
         return Rejection(Reason.NOT_DECIDED, known.id)
-    if signed.decision != known.decision:
+    if decision != known.decision:
         return Rejection(Reason.OTHER_OUTCOME, known.id, f"The log decided {known.decision.outcome.name}.")
-    by_member = {each.member: each.signature for each in known.decision_signatures}
-    if member in by_member:
-        return Rejection(Reason.NOTHING_NEW, known.id)
-    # change
-    by_member[member] = signed.signature
-    collected = tuple(MemberSignature(each, by_member[each]) for each in sorted(by_member))
-    certificate = known.certificate or assemble(context.committee, known.decision, by_member)
-    return advance(replace(known, decision_signatures=collected, certificate=certificate), context)
+    return Rejection(Reason.NOTHING_NEW, known.id) if known.certificate is not None else None
+
+
+def order_signature_fault(known: Settlement, order: Order, committee: Committee) -> Rejection | None:
+    """Say why a member's signature of an order is not wanted, or None.
+
+    Rejections in checking order: WRONG_EPOCH, NOT_ORDERED, OTHER_ORDER, NOTHING_NEW (certified, or decided since).
+    """
+    fault = epoch_fault(known.id, order.epoch, committee)
+    if fault is not None:
+        return fault
+    if known.order is None:
+        return Rejection(Reason.NOT_ORDERED, known.id)
+    if order != known.order:
+        return Rejection(
+            Reason.OTHER_ORDER, known.id, f"Valid until {order.last_valid}; the log says {known.order.last_valid}."
+        )
+    is_over = known.order_certificate is not None or known.state is not State.PIVOTING
+    return Rejection(Reason.NOTHING_NEW, known.id) if is_over else None
+
+
+def certify(known: Settlement, certificate: AnyCertificate, context: Context) -> Settlement:
+    """Let the certificate of the decision stand."""
+    return advance(replace(known, certificate=certificate, batch=None), context)
+
+
+def join_batch(known: Settlement, root: Bytes32) -> Settlement:
+    """Let the decision be signed in a batch."""
+    return replace(known, batch=root)
+
+
+def certify_order(known: Settlement, certificate: OrderCertificate) -> Settlement:
+    """Let the certificate of the order stand."""
+    return replace(known, order_certificate=certificate)
+
+
+def hand_over(known: Settlement, epoch: Epoch) -> Settlement:
+    """Let a new epoch take on an open settlement: what it decided or ordered is to be signed again, same content."""
+    decision = None if known.decision is None else replace(known.decision, epoch=epoch)
+    order = known.order
+    if order is not None and known.state is State.PIVOTING:
+        order = replace(order, epoch=epoch)
+    is_pivoting = known.state is State.PIVOTING
+    return replace(
+        known,
+        decision=decision,
+        order=order,
+        order_certificate=None if is_pivoting else known.order_certificate,
+        certificate=None,
+        batch=None,
+    )
 
 
 def epoch_fault(id_: SettlementId, epoch: Epoch, committee: Committee) -> Rejection | None:
@@ -170,15 +242,19 @@ def _alleged(id_: SettlementId, terms: Terms, signatures: tuple[PartySignature, 
         id=id_,
         terms=terms,
         signatures=signatures,
+        consents=(),
         cancels=(),
         state=State.ALLEGED,
         legs=tuple(NEW_LEG for _ in legs_of(terms)),
+        stood=Uint32(0),
         matched_at=UnixSeconds(Uint64(0)),
+        order=None,
+        order_certificate=None,
         decision=None,
         decided_at=UnixSeconds(Uint64(0)),
         cause=Cause.NONE,
         reason=None,
-        decision_signatures=(),
+        batch=None,
         certificate=None,
         registry_sequence=context.registry_sequence,
     )
@@ -190,7 +266,7 @@ def _add(known: Settlement, terms: Terms, signatures: Iterable[PartySignature], 
     clearer = terms if isinstance(terms, Instruction) else known.terms
     brought = _merge((), signatures, required_signers(known.terms))
     signed = _merge(known.signatures, brought, required_signers(known.terms))
-    if signed == known.signatures and clearer == known.terms:
+    if signed == known.signatures and clearer == known.terms and not (brought and _waits_to_match(known, context)):
         if not brought:
             return Rejection(Reason.SIGNER_NOT_REQUIRED, known.id, "It needs nothing of those who signed this.")
         return Rejection(Reason.NOTHING_NEW, known.id)
@@ -198,11 +274,19 @@ def _add(known: Settlement, terms: Terms, signatures: Iterable[PartySignature], 
     richer = replace(known, terms=clearer, signatures=signed)
     if known.state is not State.ALLEGED:
         return richer
-    fault = unalterable_fault(clearer, context) if clearer != known.terms or is_matched(richer, context) else None
+    if is_matched(richer, context) and unalterable_fault(clearer, context) is None:
+        passing = passing_fault(clearer, context)
+        if passing is not None:
+            return Rejection(passing[0], known.id, passing[1])
+    return _gain(richer, context, has_new_terms=clearer != known.terms)
+
+
+def _gain(richer: Settlement, context: Context, *, has_new_terms: bool) -> Settlement:
+    """Advance a settlement that has gained terms or consent; where it can never be admitted, it is aborted."""
+    is_asked = richer.state is State.ALLEGED and (has_new_terms or is_matched(richer, context))
+    fault = unalterable_fault(richer.terms, context) if is_asked else None
     if fault is not None:
         return decide(richer, Outcome.ABORT, Cause.NOT_ADMITTED, context, reason=fault[0])
-    if is_matched(richer, context) and (passing := passing_fault(clearer, context)) is not None:
-        return Rejection(passing[0], known.id, passing[1])
     return advance(richer, context)
 
 
@@ -215,14 +299,37 @@ def _merge(
     return tuple(by_signer[signer] for signer in sorted(by_signer))
 
 
-def _may_be_attested(fact: Fact, settlement: Settlement) -> bool:
+def _waits_to_match(known: Settlement, context: Context) -> bool:
+    """Tell whether only a passing reason has kept a settlement from its match."""
+    return known.state is State.ALLEGED and is_matched(known, context)
+
+
+def _may_be_attested(known: Settlement, leg: int, fact: Fact) -> bool:
     """Tell whether a fact can be true now. A vote on holds may come late; an end needs its decision first."""
     match fact:
+        case Fact.EXECUTED | Fact.NEVER:
+            return leg == EVERY_LEG and known.state is State.PIVOTING
+        case Fact.MET | Fact.UNMET:
+            has_condition = known.terms.conditions != ZERO_BYTES32
+            return leg == EVERY_LEG and has_condition and known.state in UNDECIDED and known.order is None
+        case Fact.SIGNED:
+            is_onchain = isinstance(legs_of(known.terms)[leg], OnchainLeg)
+            return is_onchain and known.state is State.ALLEGED and not is_pivot_leg(known, leg)
         case Fact.HELD | Fact.REFUSED | Fact.LOST | Fact.CONSENT:
-            return settlement.state not in ENDED
+            return known.state not in ENDED and not is_pivot_leg(known, leg)
         case Fact.DELIVERED:
-            return settlement.state is State.COMMITTED
+            return known.state is State.COMMITTED and not is_pivot_leg(known, leg)
         case Fact.RETURNED:
-            return settlement.state is State.ABORTED
-        case _:
-            return False
+            return known.state is State.ABORTED and not is_pivot_leg(known, leg)
+        case _ as never:
+            assert_never(never)
+
+
+def _is_answered(known: Settlement, fact: Fact) -> bool:
+    """Tell whether a fact about the whole comes after its opposite stood: the first is absorbing."""
+    pair = ORDER_FACTS if fact in ORDER_FACTS else CONDITION_FACTS
+    return any(known.stands(each) for each in pair)
+
+
+def _which(leg: int) -> str:
+    return "the whole" if leg == EVERY_LEG else f"leg {leg}"

@@ -17,6 +17,8 @@ REGISTRY_LEDGERS_MAX = 256
 """Ledgers of one network."""
 BATCH_ITEMS_MAX = 256
 """Attestations or decisions in one entry of a node."""
+BATCH_LEAVES_MAX = 256
+"""Decisions signed as one: a proof has 8 hashes then, and a node records so many before one signature."""
 EVIDENCE_BYTES_MAX = 8_192
 """One evidence document; a signed bank receipt has about 900 bytes."""
 ENTRY_BYTES_MAX = 262_144
@@ -27,5 +29,7 @@ GENERATION_BITS = 40
 """Bits of `OnchainLeg.nonce` that count the uses of a lane: 10^12 settlements."""
 ANCHORS_MAX = 4_096
 """Newest blocks whose hashes a replica keeps, to check that a node's batch was made on the same log."""
+PIVOT_WINDOW_MAX_S = 7 * 86_400
+"""Seconds that a pivot may ever be given, a week: its payer holds a free option so long."""
 EVERY_LEG = 2**32 - 1
 """The leg index that stands for the order as a whole, not for one leg."""

@@ -14,7 +14,10 @@ from interlock.encoding.values import hex_of
 
 
 class Reason(IntEnum):
-    """Why an entry, or one item of it, changed nothing. Names are what clients match on; numbers never change."""
+    """Why an entry, or one item of it, changed nothing.
+
+    Names are what clients match on; numbers never change, and those given up (209, 210, 213) are not given again.
+    """
 
     MALFORMED = 100
     TOO_LARGE = 101
@@ -34,13 +37,14 @@ class Reason(IntEnum):
     PAYEE_INVALID = 206
     GENERATION_ZERO = 207
     LANE_TWICE = 208
-    PIVOT_UNSUPPORTED = 209
-    CONDITIONS_UNSUPPORTED = 210
     PREPARE_BY_PASSED = 211
     PREPARE_BY_BEFORE_SETTLE_FROM = 212
-    PREPARE_BY_TOO_FAR = 213
     PIVOT_WINDOW_UNWANTED = 214
     LEDGER_CANNOT_HOLD = 215
+    PIVOT_WITHOUT_LEG = 216
+    PIVOT_WINDOW_ZERO = 217
+    PIVOT_WINDOW_TOO_LONG = 218
+    PIVOT_UNSUPPORTED = 219
 
     # passing: may be gone at the next attempt
     LEDGER_UNKNOWN = 300
@@ -48,6 +52,8 @@ class Reason(IntEnum):
     ASSET_UNKNOWN = 302
     TOO_MANY_OPEN = 303
     LANE_LIVE = 304
+    CONDITIONS_UNSUPPORTED = 305
+    PREPARE_BY_TOO_FAR = 306
 
     SETTLEMENT_UNKNOWN = 400
     LEG_UNKNOWN = 401
@@ -56,10 +62,19 @@ class Reason(IntEnum):
     FACT_OUT_OF_ORDER = 404
     NOT_DECIDED = 405
     OTHER_OUTCOME = 406
+    NOT_ORDERED = 407
+    OTHER_ORDER = 408
+    OTHER_BATCH = 409
+    ORDER_OUT = 410
 
     SEQUENCE_NOT_RISING = 500
     QUORUM_MISSING = 501
     REGISTRY_INVALID = 502
+    SUCCESSION_INVALID = 510
+    ROTATION_PENDING = 511
+    OTHER_ROTATION = 512
+    EVIDENCE_INVALID = 520
+    COMPROMISED = 521
 
     @property
     def is_unalterable(self) -> bool:
@@ -110,7 +125,10 @@ _SENTENCES = {
     Reason.PAYEE_INVALID: "A payee was nobody, the vault, the token or the payer.",
     Reason.GENERATION_ZERO: "The generation in a leg's nonce was zero.",
     Reason.LANE_TWICE: "Two legs of the instruction used one lane.",
-    Reason.PIVOT_UNSUPPORTED: "The instruction named a pivot, which this network cannot execute.",
+    Reason.PIVOT_WITHOUT_LEG: "The pivot was the ledger of no leg.",
+    Reason.PIVOT_WINDOW_ZERO: "The instruction had a pivot but no pivot window.",
+    Reason.PIVOT_WINDOW_TOO_LONG: "The pivot window was longer than the network allows.",
+    Reason.PIVOT_UNSUPPORTED: "The pivot was a ledger that cannot execute in one step.",
     Reason.CONDITIONS_UNSUPPORTED: "The instruction named conditions, which this network cannot evaluate.",
     Reason.PREPARE_BY_PASSED: "The time to prepare was over.",
     Reason.PREPARE_BY_BEFORE_SETTLE_FROM: "The time to prepare ended before the settlement could be decided.",
@@ -129,7 +147,16 @@ _SENTENCES = {
     Reason.FACT_OUT_OF_ORDER: "The fact could not be true in the settlement's present state.",
     Reason.NOT_DECIDED: "The settlement was not decided yet.",
     Reason.OTHER_OUTCOME: "The settlement was decided the other way.",
+    Reason.NOT_ORDERED: "The settlement had no order for a pivot.",
+    Reason.OTHER_ORDER: "The settlement's order said something else.",
+    Reason.OTHER_BATCH: "The block's decisions were not that batch.",
+    Reason.ORDER_OUT: "The pivot had its order; only what it says decides.",
     Reason.SEQUENCE_NOT_RISING: "The configuration's sequence did not follow the one in force.",
     Reason.QUORUM_MISSING: "Fewer members than a quorum had signed.",
     Reason.REGISTRY_INVALID: "The registry contradicted itself or exceeded a bound.",
+    Reason.SUCCESSION_INVALID: "Those members could not be the next committee.",
+    Reason.ROTATION_PENDING: "The epoch's one rotation was under way already.",
+    Reason.OTHER_ROTATION: "The rotation that is pending was another one, or there was none.",
+    Reason.EVIDENCE_INVALID: "The two statements did not contradict each other, or were not one member's.",
+    Reason.COMPROMISED: "Two certificates contradicted each other: more than f members are faulty.",
 }

@@ -1,83 +1,52 @@
 """The replica: the map of settlements and everything else that the log decides, on one node.
 
 It is the only thing in the core that changes. It is given blocks in order and applies each as a whole: first the
-block's time, then its entries one by one, the items of a batched entry one by one. Two replicas that were given the
-same blocks are equal, byte for byte (I8). Finished settlements leave its memory and stay as an index of outcomes.
+block's time, then its entries one by one, the items of a batched entry one by one, then what belongs to the block's
+end (`closing`). Two replicas that were given the same blocks are equal, byte for byte (I8). Finished settlements leave
+its memory and stay as an index of outcomes.
 
-Source: specification 4.
+Source: specification 4 and 5.
 """
 
-import heapq
 from collections import deque
-from dataclasses import dataclass, field
-from typing import ClassVar, assert_never
+from typing import Self, assert_never
 
-from interlock.core import lifecycle
-from interlock.core.admission import Context, Lane, lanes_of
-from interlock.core.attestation import SignedAttestation
+from interlock.core import governance, lifecycle
+from interlock.core.admission import Context
+from interlock.core.applied import Applied, Change, Vote
+from interlock.core.ballots import Ballots
+from interlock.core.certification import certify
+from interlock.core.closing import close_block
 from interlock.core.committee import Committee, Epoch, Genesis, MemberIndex, first_committee
+from interlock.core.ended import EndedIndex, ended_of
 from interlock.core.entry import (
     Anchor,
     Attest,
     Block,
     Cancel,
+    Certify,
     Configure,
     Entry,
+    Evidence,
     Instruct,
     PartyEntry,
+    Rotate,
     Sign,
-    SignDecisions,
+    SignRotation,
 )
-from interlock.core.instruction import SettlementId, required_signers, settlement_id
+from interlock.core.indexes import Indexes
+from interlock.core.instruction import SettlementId, settlement_id
 from interlock.core.invariants import check_change, invariant
 from interlock.core.limits import ANCHORS_MAX
-from interlock.core.registry import EMPTY_REGISTRY, Registry, SignedConfiguration, registry_fault
+from interlock.core.registry import EMPTY_REGISTRY, Registry, SignedConfiguration
 from interlock.core.rejection import Reason, Rejection
+from interlock.core.rotation import Pending, RotationCertificate
 from interlock.core.rules import advance
-from interlock.core.settlement import ENDED, EndedSettlement, Settlement, State, ended_of
-from interlock.encoding.canonical import encode
-from interlock.encoding.keccak import keccak256
+from interlock.core.settlement import ENDED, Settlement
+from interlock.core.snapshot import Snapshot
+from interlock.core.state_hash import StateHash
+from interlock.encoding.merkle import EMPTY_FRONTIER, Frontier
 from interlock.encoding.values import Address, Bytes32, Height, Uint64, UnixSeconds
-
-
-@dataclass(slots=True)
-class Applied:
-    """What one block changed, for the node to act on and to keep."""
-
-    changes: list[tuple[Settlement | None, Settlement]] = field(default_factory=list)
-    """Every step of a settlement, before and after, in order."""
-    ended: list[Settlement] = field(default_factory=list)
-    """Settlements that ended with this block and left the replica's memory."""
-    attestations: list[tuple[MemberIndex, SignedAttestation]] = field(default_factory=list)
-    """Votes that were counted."""
-    rejections: list[tuple[int, Rejection]] = field(default_factory=list)
-    """What was refused, with the index of its entry in the block."""
-
-    @property
-    def touched(self) -> tuple[SettlementId, ...]:
-        """Give the settlements that changed, each once, in the order of their first change."""
-        return tuple(dict.fromkeys(after.id for _, after in self.changes))
-
-
-@dataclass(frozen=True, slots=True)
-class _IndexedEnd:
-    id: SettlementId
-    ended: EndedSettlement
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The replica's whole state in one value, for comparing replicas."""
-
-    KIND: ClassVar[str] = "interlock/state/1"
-
-    network: Bytes32
-    height: Height
-    time: UnixSeconds
-    block: Bytes32
-    configurations: tuple[SignedConfiguration, ...]
-    settlements: tuple[Settlement, ...]
-    ended: tuple[_IndexedEnd, ...]
 
 
 class Replica:
@@ -88,17 +57,33 @@ class Replica:
         self.committee: Committee = first_committee(genesis)
         self.height: Height = Height(Uint64(0))
         self.time: UnixSeconds = UnixSeconds(Uint64(0))
-        self.block_hash: Bytes32 = self.network_id
         self.configurations: list[SignedConfiguration] = []
+        self.rotations: list[RotationCertificate] = []
+        """Every rotation since genesis; ledgers that lag are brought those they miss."""
+        self.pending: Pending | None = None
+        """The rotation of this epoch, once successors are named."""
+        self.convicted: frozenset[Address] = frozenset()
+        """Keys that were proven to have contradicted themselves."""
+        self.is_compromised: bool = False
+        """Two certificates contradict each other: nothing more is admitted or signed."""
+        self.decisions: Frontier = EMPTY_FRONTIER
+        """The log of every decision and order since genesis, up to the end of the newest block."""
+        self.archive: Frontier = EMPTY_FRONTIER
+        """The log of every settlement that ended."""
         self.settlements: dict[SettlementId, Settlement] = {}
         """Settlements that have not ended."""
-        self.ended: dict[SettlementId, EndedSettlement] = {}
-        self._anchors: deque[Bytes32] = deque([self.block_hash], maxlen=ANCHORS_MAX)
-        self._timers: list[tuple[int, SettlementId]] = []
-        self._open_by_signer: dict[Address, int] = {}
-        self._live_lanes: dict[Lane, SettlementId] = {}
-        self._live: dict[SettlementId, tuple[Lane, ...]] = {}
-        self._counted: set[SettlementId] = set()
+        self.ended = EndedIndex()
+        self.ballots = Ballots()
+        self._anchors: deque[Bytes32] = deque([self.network_id], maxlen=ANCHORS_MAX)
+        self._indexes = Indexes()
+        self._hash = StateHash()
+        self.now: Context = self.context()
+        """What the rules may read in the block being applied."""
+
+    @property
+    def block_hash(self) -> Bytes32:
+        """Give the hash of the newest block; the network id before the first."""
+        return self._anchors[-1]
 
     @property
     def registry(self) -> Registry:
@@ -106,9 +91,19 @@ class Replica:
         return self.configurations[-1].configuration.registry if self.configurations else EMPTY_REGISTRY
 
     @property
+    def registry_sequence(self) -> Uint64:
+        """Give the sequence of the configuration in force; 0 before the first."""
+        return self.configurations[-1].configuration.sequence if self.configurations else Uint64(0)
+
+    @property
     def anchor(self) -> Anchor:
         """Give the place in the log up to which this replica has applied."""
         return Anchor(self.height, self.block_hash)
+
+    @property
+    def is_handing_over(self) -> bool:
+        """Tell whether decisions and orders wait for the next epoch's signatures, or for ever."""
+        return self.pending is not None or self.is_compromised
 
     def apply_block(self, block: Block) -> Applied:
         """Apply the next block: its time first, then its entries. BrokenInvariant when heights or times go astray."""
@@ -116,12 +111,16 @@ class Replica:
         invariant("LOG-2", f"time {block.time} after {self.time}", holds=block.time >= self.time)
         applied = Applied()
         self.time = block.time
-        self._pass_time(applied)
+        self.now = self.context()
+        for due in self._indexes.due(block.time):
+            known = self.settlements.get(due)
+            if known is not None:
+                self.take(due, advance(known, self.now), applied)
         for index, entry in enumerate(block.entries):
             for rejection in self._apply_entry(entry, applied):
                 applied.rejections.append((index, rejection))
+        close_block(self, block, applied)
         self.height = block.height
-        self.block_hash = block.hash
         self._anchors.append(block.hash)
         return applied
 
@@ -132,14 +131,14 @@ class Replica:
             committee=self.committee,
             time=self.time,
             registry=self.registry,
-            registry_sequence=self._sequence,
-            open_by_signer=self._open_by_signer,
-            live_lanes=self._live_lanes,
+            registry_sequence=self.registry_sequence,
+            open_by_signer=self._indexes.open_by_signer,
+            live_lanes=self._indexes.live_lanes,
         )
 
     def preview(self, entry: PartyEntry) -> tuple[SettlementId, Rejection | None]:
         """Tell a submitter what would be refused now, before the log is troubled; the log alone decides."""
-        id_, outcome = self._party_outcome(entry)
+        id_, outcome = self._party_outcome(entry, self.context())
         return id_, outcome if isinstance(outcome, Rejection) else None
 
     def configurations_of(self, settlement: Settlement) -> tuple[SignedConfiguration, ...]:
@@ -154,118 +153,151 @@ class Replica:
         )
 
     def snapshot(self) -> Snapshot:
-        """Give the whole state as one value."""
+        """Give the working state as one value."""
+        ballots = self.ballots
         return Snapshot(
             network=self.network_id,
             height=self.height,
             time=self.time,
-            block=self.block_hash,
+            anchors=tuple(self._anchors),
+            epoch=self.committee.epoch,
+            members=self.committee.members,
             configurations=tuple(self.configurations),
+            rotations=tuple(self.rotations),
+            pending=self.pending,
+            convicted=tuple(sorted(self.convicted)),
+            is_compromised=self.is_compromised,
+            decisions=self.decisions,
+            ended=self.archive,
             settlements=tuple(self.settlements[each] for each in sorted(self.settlements)),
-            ended=tuple(_IndexedEnd(each, self.ended[each]) for each in sorted(self.ended)),
+            tallies=tuple(ballots.all_tallies()),
+            signings=tuple(ballots.all_signings()),
+            batches=tuple(ballots.batches[root] for root in sorted(ballots.batches)),
         )
 
+    @classmethod
+    def restore(cls, genesis: Genesis, snapshot: Snapshot, ended: EndedIndex) -> Self:
+        """Go on from a snapshot and the index of what had ended by then. BrokenInvariant for another network's."""
+        replica = cls(genesis)
+        is_own = snapshot.network == replica.network_id
+        invariant("I8", "the snapshot is of another network", holds=is_own)
+        is_sound = snapshot.decisions.is_sound and snapshot.ended.is_sound and bool(snapshot.anchors)
+        invariant("I8", "the snapshot's logs cannot be", holds=is_sound)
+        replica.height = snapshot.height
+        replica.time = snapshot.time
+        replica.committee = Committee(snapshot.epoch, snapshot.members)
+        replica.configurations = list(snapshot.configurations)
+        replica.rotations = list(snapshot.rotations)
+        replica.pending = snapshot.pending
+        replica.convicted = frozenset(snapshot.convicted)
+        replica.is_compromised = snapshot.is_compromised
+        replica.decisions = snapshot.decisions
+        replica.archive = snapshot.ended
+        replica.ended = ended
+        replica._anchors = deque(snapshot.anchors, maxlen=ANCHORS_MAX)
+        replica.ballots.restore(snapshot.tallies, snapshot.signings, snapshot.batches)
+        for settlement in snapshot.settlements:
+            replica.settlements[settlement.id] = settlement
+            replica._indexes.restore(settlement)
+            replica._hash.touch(settlement.id)
+        replica.now = replica.context()
+        return replica
+
+    def signers_of(self, settlement: Settlement) -> list[MemberIndex]:
+        """Give who has signed a settlement's order or decision, alone or in its batch, by rising member."""
+        if settlement.certificate is not None:
+            return [each.member for each in settlement.certificate.signatures]
+        batch = self.ballots.batches.get(settlement.batch) if settlement.batch is not None else None
+        alone = self.ballots.signing.get(settlement.id, {})
+        return sorted({*alone, *(each.member for each in batch.signatures)} if batch is not None else alone)
+
+    def touch(self, *ids: SettlementId) -> None:
+        """Note that settlements, or the votes about them, changed: the state hash is to follow."""
+        for id_ in ids:
+            self._hash.touch(id_)
+
     def state_hash(self) -> Bytes32:
-        """Give keccak256 of the snapshot's canonical bytes."""
-        return keccak256(encode(self.snapshot()))
-
-    @property
-    def _sequence(self) -> Uint64:
-        return self.configurations[-1].configuration.sequence if self.configurations else Uint64(0)
-
-    def _pass_time(self, applied: Applied) -> None:
-        while self._timers and self._timers[0][0] <= self.time:
-            _, due = heapq.heappop(self._timers)
-            known = self.settlements.get(due)
-            if known is not None:
-                self._take(due, advance(known, self.context()), applied)
+        """Give the hash of the whole state. It costs what changed since it was last asked for, not what there is."""
+        return self._hash.of(self)
 
     def _apply_entry(self, entry: Entry, applied: Applied) -> list[Rejection]:
         match entry:
-            case Instruct() | Sign() | Cancel():
-                return self._take(*self._party_outcome(entry), applied)
             case Attest():
                 fault = self._batch_fault(entry)
                 return [fault] if fault is not None else self._attest(entry, applied)
-            case SignDecisions():
+            case Certify():
                 fault = self._batch_fault(entry)
-                return [fault] if fault is not None else self._sign_decisions(entry, applied)
+                return [fault] if fault is not None else certify(self, entry, applied)
+            case Instruct() | Sign() | Cancel():
+                return self.take(*self._party_outcome(entry, self.now), applied)
             case Configure():
                 return self._configure(entry, applied)
+            case Rotate():
+                return _as_list(governance.rotate(self, entry))
+            case SignRotation():
+                return _as_list(governance.sign_rotation(self, entry))
+            case Evidence():
+                return _as_list(governance.take_evidence(self, entry))
             case _ as never:
                 assert_never(never)
 
-    def _party_outcome(self, entry: PartyEntry) -> tuple[SettlementId, lifecycle.Outcomes]:
+    def _party_outcome(self, entry: PartyEntry, context: Context) -> tuple[SettlementId, lifecycle.Outcomes]:
         """Give what a party's entry would make of its settlement, without doing it."""
         id_ = settlement_id(self.network_id, entry.terms) if isinstance(entry, Instruct) else entry.settlement
+        if self.is_compromised:
+            return id_, Rejection(Reason.COMPROMISED, id_, "Nothing is admitted any more; read the evidence.")
         known = self.settlements.get(id_)
         ended = self.ended.get(id_)
         if ended is not None and isinstance(entry, Instruct) and entry.instruction is not None:
-            return id_, lifecycle.reopen(ended, id_, entry.instruction, entry.signatures, self.context())
+            return id_, lifecycle.reopen(ended, id_, entry.instruction, entry.signatures, context)
         if ended is not None or (known is None and isinstance(entry, Sign)):
-            return id_, self._absent(id_)
+            return id_, self.absent(id_)
         match entry:
             case Instruct():
-                outcome = lifecycle.instruct(known, id_, entry.terms, entry.signatures, self.context())
+                outcome = lifecycle.instruct(known, id_, entry.terms, entry.signatures, context)
             case Cancel():
-                outcome = lifecycle.cancel(known, id_, entry.redacted, entry.signatures, self.context())
+                outcome = lifecycle.cancel(known, id_, entry.redacted, entry.signatures, context)
             case Sign() if known is not None:
-                outcome = lifecycle.sign(known, entry.signatures, self.context())
+                outcome = lifecycle.sign(known, entry.signatures, context)
             case _:
-                outcome = self._absent(id_)
+                outcome = self.absent(id_)
         return id_, outcome
 
     def _attest(self, entry: Attest, applied: Applied) -> list[Rejection]:
         rejections = []
+        member, committee, quorum = entry.member, self.committee, self.committee.quorum
         for signed in entry.attestations:
-            id_ = signed.attestation.settlement
+            statement = signed.attestation
+            id_ = statement.settlement
             known = self.settlements.get(id_)
             if known is None:
-                rejections.append(self._stated_of_absent(id_, signed.attestation.epoch))
+                rejections.append(self.absent(id_, statement.epoch))
                 continue
-            outcome = lifecycle.attest(known, signed.attestation, entry.member, self.context())
-            refused = self._take(id_, outcome, applied)
-            rejections += refused
-            if not refused:
-                applied.attestations.append((entry.member, signed))
-        return rejections
-
-    def _sign_decisions(self, entry: SignDecisions, applied: Applied) -> list[Rejection]:
-        rejections = []
-        for signed in entry.decisions:
-            id_ = signed.decision.settlement
-            known = self.settlements.get(id_)
-            if known is None:
-                rejections.append(self._stated_of_absent(id_, signed.decision.epoch))
+            fault = lifecycle.attestation_fault(known, statement, committee)
+            if fault is not None:
+                rejections.append(fault)
                 continue
-            rejections += self._take(id_, lifecycle.sign_decision(known, signed, entry.member, self.context()), applied)
+            members = self.ballots.vote(id_, statement.leg, statement.fact, member)
+            if not members:
+                rejections.append(Rejection(Reason.NOTHING_NEW, id_))
+                continue
+            self._hash.touch(id_)
+            applied.steps.append(Vote(member, signed))
+            if members.bit_count() >= quorum:
+                established = lifecycle.establish(known, statement.leg, statement.fact, self.now)
+                self.take(id_, established, applied)
         return rejections
 
     def _configure(self, entry: Configure, applied: Applied) -> list[Rejection]:
-        configuration = entry.signed.configuration
-        if configuration.epoch != self.committee.epoch:
-            return [Rejection(Reason.WRONG_EPOCH, detail=f"Epoch {configuration.epoch}, not {self.committee.epoch}.")]
-        if configuration.sequence != self._sequence + 1:
-            return [
-                Rejection(
-                    Reason.SEQUENCE_NOT_RISING,
-                    detail=f"Sequence {configuration.sequence}; {self._sequence + 1} comes next.",
-                )
-            ]
-        signers = {each.signer for each in entry.signed.signatures} & set(self.committee.members)
-        if len(signers) < self.committee.quorum:
-            return [
-                Rejection(Reason.QUORUM_MISSING, detail=f"{len(signers)} of {self.committee.quorum} members signed.")
-            ]
-        registry_problem = registry_fault(configuration.registry)
-        if registry_problem is not None:
-            return [Rejection(Reason.REGISTRY_INVALID, detail=registry_problem)]
-        self.configurations.append(entry.signed)
+        fault = governance.configure(self, entry)
+        if fault is not None:
+            return [fault]
+        self.now = self.context()
         for known in tuple(self.settlements.values()):  # a ledger that was struck off may have been the last one open
-            self._take(known.id, advance(known, self.context()), applied)
+            self.take(known.id, advance(known, self.now), applied)
         return []
 
-    def _batch_fault(self, entry: Attest | SignDecisions) -> Rejection | None:
+    def _batch_fault(self, entry: Attest | Certify) -> Rejection | None:
         """Refuse a batch that was made on another history: a log that shows its nodes two faces convinces neither."""
         if entry.member >= len(self.committee.members):
             return Rejection(Reason.NOT_A_MEMBER, detail=f"Member {entry.member} of {len(self.committee.members)}.")
@@ -276,58 +308,42 @@ class Replica:
             return Rejection(Reason.OTHER_LOG, detail=f"Block {entry.anchor.height} has another hash here.")
         return None
 
-    def _stated_of_absent(self, id_: SettlementId, epoch: Epoch) -> Rejection:
-        """Refuse a statement about a settlement that is not in memory; its epoch is looked at first, as for others."""
-        return lifecycle.epoch_fault(id_, epoch, self.committee) or self._absent(id_)
-
-    def _absent(self, id_: SettlementId) -> Rejection:
+    def absent(self, id_: SettlementId, epoch: Epoch | None = None) -> Rejection:
+        """Refuse what concerns a settlement that is not in memory; a statement's epoch is looked at first."""
+        fault = None if epoch is None else lifecycle.epoch_fault(id_, epoch, self.committee)
+        if fault is not None:
+            return fault
         ended = self.ended.get(id_)
         if ended is None:
             return Rejection(Reason.SETTLEMENT_UNKNOWN, id_, "Bring its instruction first.")
         return Rejection(Reason.ALREADY_DECIDED, id_, f"It is {ended.state.name} and archived.")
 
-    def _take(self, id_: SettlementId, outcome: lifecycle.Outcomes, applied: Applied) -> list[Rejection]:
+    def take(self, id_: SettlementId, outcome: lifecycle.Outcomes, applied: Applied) -> list[Rejection]:
         """Put a settlement's next state in place and keep the indexes in step with it."""
         if isinstance(outcome, Rejection):
             return [outcome]
         before = self.settlements.get(id_)
-        if outcome == before:
+        if outcome is before or outcome == before:
             return []
         check_change(before, outcome)
-        applied.changes.append((before, outcome))
+        applied.steps.append(Change(before, outcome))
+        self._hash.touch(id_)
         if before is None:
-            heapq.heappush(self._timers, (outcome.terms.prepare_by + 1, id_))
-            if outcome.decision is None:
-                heapq.heappush(self._timers, (outcome.terms.settle_from, id_))
-        self._index(outcome)
-        if outcome.state in ENDED and outcome.decision is not None:
+            self._indexes.begin(outcome)
+        self._indexes.follow(outcome)
+        decision = outcome.decision
+        if outcome.state in ENDED and decision is not None:
             self.settlements.pop(id_, None)
-            self.ended[id_] = ended_of(outcome, outcome.decision)
+            self.ballots.forget(id_)
+            self.archive = self.archive.append(self.ended.put(id_, ended_of(outcome, decision)))
             applied.ended.append(outcome)
         else:
-            self.ended.pop(id_, None)
+            if before is None and id_ in self.ended:
+                self.ended.drop(id_)
+                applied.reopened.add(id_)
             self.settlements[id_] = outcome
         return []
 
-    def _index(self, settlement: Settlement) -> None:
-        """Count a matched settlement against its signers until it is decided, and its lanes as live until it ends."""
-        id_ = settlement.id
-        if settlement.state is State.PREPARING and id_ not in self._live:
-            self._live[id_] = lanes_of(settlement.terms)
-            self._live_lanes.update(dict.fromkeys(self._live[id_], id_))
-        if (settlement.state is State.PREPARING) != (id_ in self._counted):
-            self._count(settlement)
-        if settlement.state in ENDED and id_ in self._live:
-            for lane in self._live.pop(id_):
-                del self._live_lanes[lane]
 
-    def _count(self, settlement: Settlement) -> None:
-        """Begin or cease to count a settlement against its signers."""
-        begins = settlement.id not in self._counted
-        (self._counted.add if begins else self._counted.remove)(settlement.id)
-        for signer in required_signers(settlement.terms):
-            count = self._open_by_signer.get(signer, 0) + (1 if begins else -1)
-            if count:
-                self._open_by_signer[signer] = count
-            else:
-                del self._open_by_signer[signer]
+def _as_list(rejection: Rejection | None) -> list[Rejection]:
+    return [] if rejection is None else [rejection]

@@ -1,9 +1,10 @@
 r"""One settlement: everything that the log knows of it, and the states it can be in.
 
-    ALLEGED -> MATCHED -> PREPARING -> COMMITTED -> SETTLED
-         \         \           \-----> ABORTED  -> UNWOUND
+    ALLEGED -> MATCHED -> PREPARING -> [PIVOTING] -> COMMITTED -> SETTLED
+         \         \           \             \-----> ABORTED  -> UNWOUND
 
-`lifecycle` says what each event brings, `rules` what follows from it.
+`lifecycle` says what each event brings, `rules` what follows from it. Votes that have not come to a quorum are not
+here: they count within one epoch, and are kept beside (`ballots`).
 
 Source: specification 4.
 """
@@ -11,11 +12,14 @@ Source: specification 4.
 from dataclasses import dataclass
 from enum import IntEnum
 
-from interlock.core.decision import Certificate, Decision, MemberSignature
-from interlock.core.instruction import PartySignature, SettlementId, Terms, ledger_of, legs_of
+from interlock.core import attestation
+from interlock.core.attestation import Fact
+from interlock.core.decision import AnyCertificate, Decision
+from interlock.core.instruction import PartySignature, SettlementId, Terms, required_signers
 from interlock.core.leg import Leg
+from interlock.core.order import Order, OrderCertificate
 from interlock.core.rejection import Reason
-from interlock.encoding.values import Uint64, UnixSeconds
+from interlock.encoding.values import Address, Bytes32, Uint32, Uint64, UnixSeconds
 
 
 class State(IntEnum):
@@ -26,14 +30,16 @@ class State(IntEnum):
     MATCHED = 2
     """All have, and the terms are known in clear."""
     PREPARING = 3
-    """Every ledger is asked for its hold."""
-    COMMITTED = 4
+    """Every ledger outside the pivot is asked for its hold."""
+    PIVOTING = 4
+    """All of them hold; the pivot has the order, and its word decides."""
+    COMMITTED = 5
     """Decided: every leg delivers."""
-    ABORTED = 5
+    ABORTED = 6
     """Decided: every leg returns."""
-    SETTLED = 6
+    SETTLED = 7
     """Certified, and every leg is delivered."""
-    UNWOUND = 7
+    UNWOUND = 8
     """Certified, and every leg is closed without delivery."""
 
 
@@ -56,11 +62,19 @@ class Cause(IntEnum):
     """A signer withdrew before the match, or all of them after it."""
     ALL_HELD = 7
     """Every leg was held with the signed terms."""
+    CONDITION_UNMET = 8
+    """The condition that the terms name did not hold."""
+    PIVOT_EXECUTED = 9
+    """The pivot executed its order."""
+    PIVOT_NEVER = 10
+    """The pivot can never execute its order."""
 
 
 DECIDED = frozenset({State.COMMITTED, State.ABORTED, State.SETTLED, State.UNWOUND})
 ENDED = frozenset({State.SETTLED, State.UNWOUND})
-UNDECIDED = frozenset({State.ALLEGED, State.MATCHED, State.PREPARING})
+UNDECIDED = frozenset({State.ALLEGED, State.MATCHED, State.PREPARING, State.PIVOTING})
+BOUND = frozenset({State.MATCHED, State.PREPARING, State.PIVOTING})
+"""Matched and undecided: what counts against the limit of a key that signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,46 +85,40 @@ class Settlement:
     terms: Terms
     signatures: tuple[PartySignature, ...]
     """By rising signer, each required signer at most once."""
+    consents: tuple[Address, ...]
+    """By rising address: required signers whose own call on chain is their consent (SIGNED stands)."""
     cancels: tuple[PartySignature, ...]
     """By rising signer; over the cancel digest."""
     state: State
     legs: tuple[Leg, ...]
+    stood: Uint32
+    """Facts that stand about the settlement as a whole; bit i for the fact with number i."""
     matched_at: UnixSeconds
     """Log time of the match; 0 where it never matched."""
+    order: Order | None
+    """The pivot's one order; its epoch is the one that signs it now."""
+    order_certificate: OrderCertificate | None
+    """The order's proof, while it is needed."""
     decision: Decision | None
+    """Its epoch is the one that signs it now."""
     decided_at: UnixSeconds
     """Log time of the decision; 0 before."""
     cause: Cause
     reason: Reason | None
     """Why it could not be admitted, where that is the cause."""
-    decision_signatures: tuple[MemberSignature, ...]
-    """By rising member."""
-    certificate: Certificate | None
-    """The first that the log made possible."""
+    batch: Bytes32 | None
+    """Root of the batch in which its decision is to be signed; None where alone, or where it has its certificate."""
+    certificate: AnyCertificate | None
+    """The first of its epoch that the log made possible."""
     registry_sequence: Uint64
     """The configuration under which it was matched; before the match, first seen."""
 
+    def stands(self, fact: Fact) -> bool:
+        """Tell whether a fact about the settlement as a whole stands."""
+        return attestation.stands(self.stood, fact)
 
-@dataclass(frozen=True, slots=True)
-class EndedSettlement:
-    """What stays in memory of a settlement that ended."""
-
-    decision: Decision
-    decided_at: UnixSeconds
-    state: State
-    cause: Cause
-    reason: Reason | None
-    had_hidden_leg: bool
-    """A leg's ledger was never told; a hold that nobody could see may stand there."""
-
-
-def ended_of(settlement: Settlement, decision: Decision) -> EndedSettlement:
-    """Give what is kept of a settlement that ended with this decision."""
-    return EndedSettlement(
-        decision=decision,
-        decided_at=settlement.decided_at,
-        state=settlement.state,
-        cause=settlement.cause,
-        reason=settlement.reason,
-        had_hidden_leg=any(ledger_of(leg) is None for leg in legs_of(settlement.terms)),
-    )
+    @property
+    def unsigned(self) -> tuple[Address, ...]:
+        """Give the required signers that have neither signed nor consented by their own call."""
+        have = {each.signer for each in self.signatures} | set(self.consents)
+        return tuple(each for each in required_signers(self.terms) if each not in have)

@@ -25,6 +25,7 @@ class LyingLedger:
 
     def __init__(self, honest: Ledger) -> None:
         self.name = honest.name
+        self.tells_consent = honest.tells_consent
         self._honest = honest
 
     async def prepare(self, watch: Watch) -> None:
@@ -34,6 +35,10 @@ class LyingLedger:
     async def deliver(self, watch: Watch) -> None:
         """Do as an honest node does."""
         await self._honest.deliver(watch)
+
+    async def execute(self, watch: Watch) -> None:
+        """Do as an honest node does."""
+        await self._honest.execute(watch)
 
     async def observe(self, watches: Sequence[Watch]) -> Sighting:
         """Lie about holds, with the true document as pretended evidence."""

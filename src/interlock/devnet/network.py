@@ -307,6 +307,7 @@ class DevNetwork:
                             receipt_key=self._receipt_key,
                             confirmations=Uint32(0),
                             is_suspended=False,
+                            is_pivot=False,
                         ),
                         LedgerEntry(
                             name=self.vault_ledger,
@@ -315,6 +316,7 @@ class DevNetwork:
                             receipt_key=ZERO_BYTES32,
                             confirmations=Uint32(0),
                             is_suspended=False,
+                            is_pivot=False,
                         ),
                     ),
                     key=lambda each: each.name,
@@ -322,6 +324,9 @@ class DevNetwork:
             ),
             prepare_horizon_s=Uint64(PREPARE_HORIZON_S),
             open_per_signer_max=Uint32(OPEN_PER_SIGNER_MAX),
+            pivot_window_max_s=Uint64(0),
+            has_conditions=False,
+            batch_min=Uint32(0),
         )
         configuration = Configuration(FIRST_EPOCH, Uint64(1), registry)
         digest = configuration_digest(self.genesis.network_id, configuration)

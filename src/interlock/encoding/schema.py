@@ -28,5 +28,9 @@ ATTESTATION = struct_type(
     "Attestation(bytes32 settlement,uint32 leg,uint8 fact,bytes32 position,bytes32 evidence,uint64 epoch)"
 )
 DECISION = struct_type("Decision(bytes32 settlement,uint8 outcome,uint64 epoch)")
+DECISION_BATCH = struct_type("DecisionBatch(bytes32 root,uint64 epoch,uint64 height)")
+ORDER = struct_type("Order(bytes32 settlement,string ledger,uint64 lastValid,uint64 epoch)")
+SUCCESSION = struct_type("Succession(uint64 from,bytes32 committee)")
+ROTATION = struct_type("Rotation(uint64 from,bytes32 committee,uint64 height,bytes32 decisionsRoot)")
 CONFIGURATION = struct_type("Configuration(uint64 epoch,uint64 sequence,bytes32 registry)")
 BATCH = struct_type("Batch(uint64 epoch,uint64 height,bytes32 block,bytes32 content)")

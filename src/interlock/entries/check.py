@@ -10,18 +10,34 @@ from typing import assert_never
 
 from interlock.core.attestation import attestation_digest
 from interlock.core.committee import Committee
-from interlock.core.decision import decision_digest
-from interlock.core.entry import Anchor, Attest, Cancel, Configure, Entry, Instruct, Sign, SignDecisions
+from interlock.core.decision import batch_root_digest, decision_digest
+from interlock.core.entry import (
+    Anchor,
+    Attest,
+    Cancel,
+    Certify,
+    Configure,
+    Entry,
+    Evidence,
+    Instruct,
+    Rotate,
+    Sign,
+    SignRotation,
+)
+from interlock.core.fraud import CertificateFraud, contradicts, culprit
 from interlock.core.instruction import PartySignature, SettlementId, cancel_digest, settlement_id
 from interlock.core.limits import BATCH_ITEMS_MAX, ENTRY_BYTES_MAX, EVIDENCE_BYTES_MAX, LEGS_MAX
+from interlock.core.order import order_digest
 from interlock.core.registry import configuration_digest
 from interlock.core.rejection import Reason, Rejection
+from interlock.core.rotation import rotation_digest, succession_digest
 from interlock.encoding import schema
 from interlock.encoding.canonical import Malformed, decode_canonical, dumps, to_json
 from interlock.encoding.keccak import keccak256
 from interlock.encoding.secp256k1 import recover
 from interlock.encoding.typed_data import digest, domain_separator
 from interlock.encoding.values import Address, Blob, Bytes32, Signature, hex_of
+from interlock.evidence.certificate import certificate_fault
 
 
 def decode_entry(data: bytes) -> Entry | Rejection:
@@ -61,10 +77,18 @@ def entry_fault(entry: Entry, network_id: Bytes32, committee: Committee) -> Reje
             return _cancel_fault(entry, network_id)
         case Attest():
             return _attest_fault(entry, network_id, committee)
-        case SignDecisions():
-            return _sign_decisions_fault(entry, network_id, committee)
+        case Certify():
+            return _certify_fault(entry, network_id, committee)
         case Configure():
-            return _configure_fault(entry, network_id, committee)
+            configured = configuration_digest(network_id, entry.signed.configuration)
+            return _approval_fault(entry.signed.signatures, configured, committee)
+        case Rotate():
+            named = succession_digest(network_id, entry.signed.succession)
+            return _approval_fault(entry.signed.signatures, named, committee)
+        case SignRotation():
+            return _sign_rotation_fault(entry, network_id, committee)
+        case Evidence():
+            return _evidence_fault(entry, network_id, committee)
         case _ as never:
             assert_never(never)
 
@@ -89,14 +113,39 @@ def _instruct_fault(entry: Instruct, network_id: Bytes32) -> Rejection | None:
     return _party_fault(id_, entry.signatures, id_)
 
 
-def _configure_fault(entry: Configure, network_id: Bytes32, committee: Committee) -> Rejection | None:
-    signatures = entry.signed.signatures
-    configured = configuration_digest(network_id, entry.signed.configuration)
-    fault = _party_fault(None, signatures, configured, most=len(committee.members))
+def _approval_fault(
+    signatures: tuple[PartySignature, ...], approved: Bytes32, committee: Committee
+) -> Rejection | None:
+    """Check that a quorum of the committee in office signed this."""
+    fault = _party_fault(None, signatures, approved, most=len(committee.members))
     members = {each.signer for each in signatures} & set(committee.members)
     if fault is None and len(members) < committee.quorum:
         return Rejection(Reason.QUORUM_MISSING, detail=f"{len(members)} of {committee.quorum} members signed.")
     return fault
+
+
+def _sign_rotation_fault(entry: SignRotation, network_id: Bytes32, committee: Committee) -> Rejection | None:
+    if entry.member >= len(committee.members):
+        return Rejection(Reason.NOT_A_MEMBER, detail=f"Member {entry.member} of {len(committee.members)}.")
+    found = recover(rotation_digest(network_id, entry.rotation), entry.signature)
+    member = committee.members[entry.member]
+    return None if found == member else _wrong_signer(None, member, found)
+
+
+def _evidence_fault(entry: Evidence, network_id: Bytes32, committee: Committee) -> Rejection | None:
+    fraud = entry.fraud
+    if not contradicts(fraud) or (entry.member is None) != isinstance(fraud, CertificateFraud):
+        return Rejection(Reason.EVIDENCE_INVALID)
+    if isinstance(fraud, CertificateFraud):
+        for each in (fraud.first, fraud.second):
+            fault = certificate_fault(network_id, committee, each, settlement=each.decision.settlement)
+            if fault is not None:
+                return Rejection(Reason.EVIDENCE_INVALID, each.decision.settlement, f"{fault}.")
+        return None
+    if entry.member is None or entry.member >= len(committee.members):
+        return Rejection(Reason.NOT_A_MEMBER, detail=f"Member {entry.member} of {len(committee.members)}.")
+    found, member = culprit(network_id, fraud), committee.members[entry.member]
+    return None if found == member else _wrong_signer(None, member, found)
 
 
 def _cancel_fault(entry: Cancel, network_id: Bytes32) -> Rejection | None:
@@ -129,29 +178,33 @@ def _attest_fault(entry: Attest, network_id: Bytes32, committee: Committee) -> R
     if not {keccak256(each) for each in entry.documents} <= {each.attestation.evidence for each in entry.attestations}:
         return Rejection(Reason.MALFORMED, detail="A document is named by no attestation of its batch.")
     over = batch_digest(network_id, committee, entry.anchor, entry.attestations, entry.documents)
-    items = [
+    items: list[tuple[SettlementId | None, Bytes32, Signature]] = [
         (each.attestation.settlement, attestation_digest(network_id, each.attestation), each.signature)
         for each in entry.attestations
     ]
     return _member_fault(entry, committee, over, items)
 
 
-def _sign_decisions_fault(entry: SignDecisions, network_id: Bytes32, committee: Committee) -> Rejection | None:
-    if not 0 < len(entry.decisions) <= BATCH_ITEMS_MAX:
-        return Rejection(Reason.MALFORMED, detail=f"A batch has 1 to {BATCH_ITEMS_MAX} decisions.")
-    over = batch_digest(network_id, committee, entry.anchor, entry.decisions)
-    items = [
-        (each.decision.settlement, decision_digest(network_id, each.decision), each.signature)
-        for each in entry.decisions
+def _certify_fault(entry: Certify, network_id: Bytes32, committee: Committee) -> Rejection | None:
+    if not 0 < len(entry.statements) <= BATCH_ITEMS_MAX:
+        return Rejection(Reason.MALFORMED, detail=f"A batch has 1 to {BATCH_ITEMS_MAX} signatures.")
+    over = batch_digest(network_id, committee, entry.anchor, entry.statements)
+    items: list[tuple[SettlementId | None, Bytes32, Signature]] = [
+        *(
+            (each.decision.settlement, decision_digest(network_id, each.decision), each.signature)
+            for each in entry.decisions
+        ),
+        *((None, batch_root_digest(network_id, each.batch), each.signature) for each in entry.batches),
+        *((each.order.settlement, order_digest(network_id, each.order), each.signature) for each in entry.orders),
     ]
     return _member_fault(entry, committee, over, items)
 
 
 def _member_fault(
-    entry: Attest | SignDecisions,
+    entry: Attest | Certify,
     committee: Committee,
     over: Bytes32,
-    items: Sequence[tuple[SettlementId, Bytes32, Signature]],
+    items: Sequence[tuple[SettlementId | None, Bytes32, Signature]],
 ) -> Rejection | None:
     """Check that one member signed the batch and every item in it."""
     if entry.member >= len(committee.members):

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from interlock.core.attestation import SignedAttestation
 from interlock.core.committee import MemberIndex
-from interlock.core.decision import Certificate
+from interlock.core.decision import AnyCertificate
 from interlock.core.instruction import Instruction, PartySignature, RedactedInstruction, SettlementId, Terms
 from interlock.core.registry import SignedConfiguration
 from interlock.core.settlement import Settlement
@@ -53,7 +53,7 @@ class Receipt:
     """All that were counted; by leg, fact and member."""
     documents: tuple[Document, ...]
     """What the attestations name; by rising hash."""
-    certificate: Certificate
+    certificate: AnyCertificate
 
     @property
     def terms(self) -> Terms:

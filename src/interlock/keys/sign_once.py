@@ -1,14 +1,15 @@
 """The sign-once record: what a decision key has put its name to, kept outside the log (protocol, section 5).
 
-A node must never sign COMMIT and ABORT of one settlement, whatever log, snapshot or backup it is shown. So before each
-signature it asks this record, and the order of the two is the whole point:
+A node must never sign COMMIT and ABORT of one settlement, nor two orders, nor hand an epoch over twice, whatever log,
+snapshot or backup it is shown. The rule is `core.signing`; this record gives it its memory. So before each signature it
+is asked, and the order of the two is the whole point:
 
-    1. `permit` writes settlement and outcome, and returns after fsync;
+    1. `permit_…` writes what is about to be signed, and returns after fsync;
     2. only then is the signature made, and only then may it leave the process.
 
 A crash before 1 leaves nothing, and nothing was signed. A crash between 1 and 2 leaves a row without a signature: the
-same outcome is permitted again after the restart, the other one never, which loses nothing because the log does not
-change its mind. A crash after 2 finds the row. There is no moment at which a signature exists without its row.
+same is permitted again after the restart, the opposite never, which loses nothing because the log does not change its
+mind. A crash after 2 finds the row. There is no moment at which a signature exists without its row.
 
 The record also keeps the newest log position under which it permitted anything. A log that is shorter than that, or
 has another block there, is not the log that the node signed for. Conversely, when the log holds a signature of this key
@@ -26,34 +27,53 @@ replaced by rotation. That is also why opening never creates: `create` is called
 
 import sqlite3
 import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Self
 
-from interlock.encoding.values import Bytes32, hex_of
+from interlock.core.committee import Epoch
+from interlock.core.decision import Outcome
+from interlock.core.entry import Anchor
+from interlock.core.instruction import SettlementId
+from interlock.core.rotation import Rotation
+from interlock.core.signing import (
+    NOTHING,
+    Conflict,
+    OrderTerms,
+    Refusal,
+    Shown,
+    Signed,
+    decision_conflict,
+    handed_over,
+    order_conflict,
+)
+from interlock.encoding.values import Bytes32, Uint64, UnixSeconds, hex_of
 from interlock.keys.signer import sync_folder
 from interlock.service.sqlite import Fault, blamed, open_exclusive
 
-FORMAT = 1
+FORMAT = 2
 """Kept as the file's user_version."""
 _APPLICATION_ID = 0x4953_4F52
 """ISOR: marks the file as ours."""
 _HASH_BYTES = 32
 
-# `highest` has its own row, because a settlement's row keeps the position of its first signature only.
+# `highest` has its own row, because a settlement's row keeps the position of its newest statement only.
 _SCHEMA = f"""
 BEGIN IMMEDIATE;
-CREATE TABLE decisions (
-    settlement BLOB PRIMARY KEY, outcome INTEGER NOT NULL, epoch INTEGER NOT NULL,
-    height INTEGER NOT NULL, block_hash BLOB NOT NULL
+CREATE TABLE signed (
+    settlement BLOB PRIMARY KEY, outcome INTEGER, ledger TEXT, last_valid TEXT,
+    epoch INTEGER NOT NULL, height INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE rotations (from_epoch INTEGER PRIMARY KEY, rotation BLOB NOT NULL);
 CREATE TABLE highest (one INTEGER PRIMARY KEY CHECK (one = 1), height INTEGER NOT NULL, block_hash BLOB NOT NULL);
 PRAGMA application_id = {_APPLICATION_ID};
 PRAGMA user_version = {FORMAT};
 COMMIT;
 """
+# last_valid is text: an unsigned 64-bit number has no exact INTEGER in SQLite.
 
 
 class SignOnceError(Exception):
@@ -85,42 +105,17 @@ class RecordFailed(SignOnceError):
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """What stands in the record for one settlement, as it was first permitted."""
+class AskedDecision:
+    """A decision that is about to be signed, alone or in a batch."""
 
-    settlement: Bytes32
-    outcome: int
-    """COMMIT 1 or ABORT 2; the record itself only compares."""
-    epoch: int
-    """Epoch of the first signature; later epochs sign the same again."""
-    height: int
-    """Log position under which it was first permitted."""
-    block_hash: Bytes32
-    """Hash of the block at that height."""
+    settlement: SettlementId
+    outcome: Outcome
+    shown: Shown
+    """What the log shows of the settlement's order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Permitted:
-    """The outcome may be signed: it is durably recorded as this settlement's only one."""
-
-    recorded: Recorded
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """The outcome may never be signed: the other one is recorded."""
-
-    previous: Recorded
-    outcome: int
-    """The outcome that was asked for and refused."""
-
-    def __str__(self) -> str:
-        """Say it in a sentence."""
-        return (
-            f"settlement {hex_of(self.previous.settlement)}: outcome {self.outcome} was asked for, but outcome "
-            f"{self.previous.outcome} was permitted at block {self.previous.height}, epoch {self.previous.epoch}; "
-            "it is never signed, look for a forked log"
-        )
+Shows = Callable[[SettlementId, Signed], bool]
+"""Tells whether the log shows of a settlement what was signed about it."""
 
 
 class SignOnceRecord:
@@ -155,34 +150,67 @@ class SignOnceRecord:
         sync_folder(path.parent)
         return cls(path)
 
-    def permit(
-        self, settlement: Bytes32, outcome: int, epoch: int, height: int, block_hash: Bytes32
-    ) -> Permitted | Conflict:
-        """Record that this outcome is about to be signed, durably; or say that the other one stands.
+    def permit_decisions(self, asked: Sequence[AskedDecision], epoch: Epoch, anchor: Anchor) -> Refusal | None:
+        """Record that these decisions are about to be signed, durably, all of them or none; or say why not.
 
-        `height` and `block_hash` are the last block applied when the decision was taken or is signed again. The same
-        outcome is permitted any number of times, in any epoch and at any height; nothing is written then, unless the
-        position is the highest so far. Raises ValueError for a hash that has not 32 bytes, RecordContradictsLog when
-        another block is recorded as the highest at this height, RecordFailed: nothing may be signed then.
+        `anchor` is the last block applied when they are signed. The same outcome is permitted any number of times, in
+        any epoch and at any height; nothing is written then, unless the position is the highest so far. Raises
+        RecordContradictsLog when another block is recorded as the highest at this height, RecordFailed: nothing may be
+        signed then.
         """
-        if len(settlement) != _HASH_BYTES or len(block_hash) != _HASH_BYTES:
-            raise ValueError("settlement id and block hash have 32 bytes")
-        asked = Recorded(settlement, outcome, epoch, height, block_hash)
         with self._turn, blamed(self._blame):
-            highest = self._read_highest()
-            self._require_same_log(highest, height, block_hash)
-            previous = self._read(settlement)
-            if previous is not None and previous.outcome != outcome:
-                return Conflict(previous, outcome)
-            rises = highest is None or height > highest[0]
-            if previous is None or rises:
-                self._write(asked if previous is None else None, (height, block_hash) if rises else None)
-            return Permitted(previous or asked)
+            self._require_same_log(anchor)
+            refusal: Refusal | None = handed_over(epoch, self._rotated_from())
+            rows = []
+            for each in asked:
+                before = self._read(each.settlement) or NOTHING
+                refusal = refusal or decision_conflict(each.settlement, before, each.outcome, each.shown)
+                if before.outcome is None:
+                    rows.append((each.settlement, replace(before, outcome=each.outcome)))
+            if refusal is None:
+                self._write(rows, epoch, anchor)
+            return refusal
 
-    def recorded(self, settlement: Bytes32) -> Recorded | None:
+    def permit_order(self, settlement: SettlementId, order: OrderTerms, epoch: Epoch, anchor: Anchor) -> Refusal | None:
+        """Record that an order is about to be signed, durably; or say why not. As `permit_decisions`."""
+        with self._turn, blamed(self._blame):
+            self._require_same_log(anchor)
+            before = self._read(settlement) or NOTHING
+            refusal = handed_over(epoch, self._rotated_from()) or order_conflict(settlement, before, order)
+            if refusal is None:
+                rows = [(settlement, replace(before, order=order))] if before.order is None else []
+                self._write(rows, epoch, anchor)
+            return refusal
+
+    def permit_rotation(self, rotation: Rotation, digest: Bytes32, anchor: Anchor, shows: Shows) -> Refusal | None:
+        """Record that a rotation is about to be signed, durably; or say why not. Nothing follows it in its epoch.
+
+        Its root must contain all that this key ever signed: whatever was signed since the last rotation was signed at
+        or below the rotation's height, and `shows` finds it in the log. Raises as `permit_decisions`.
+        """
+        with self._turn, blamed(self._blame):
+            self._require_same_log(anchor)
+            signed = self._rotation(rotation.from_epoch)
+            if signed is not None:
+                return None if signed == digest else Conflict(digest, f"{hex_of(signed)} ends this epoch already")
+            last = self._rotated_from()
+            if (over := handed_over(rotation.from_epoch, last)) is not None:
+                return over
+            for settlement, before, height in self._since(last):
+                if height > rotation.height or not shows(settlement, before):
+                    return Conflict(digest, f"its root lacks what this key signed of {hex_of(settlement)}")
+            self._write([], rotation.from_epoch, anchor, rotation=digest)
+            return None
+
+    def recorded(self, settlement: SettlementId) -> Signed | None:
         """Give what stands for one settlement, None where nothing was ever permitted. RecordFailed."""
         with self._turn, blamed(self._blame):
             return self._read(settlement)
+
+    def rotation(self, from_epoch: Epoch) -> Bytes32 | None:
+        """Give the digest of the rotation by which an epoch was handed over, or None. RecordFailed."""
+        with self._turn, blamed(self._blame):
+            return self._rotation(from_epoch)
 
     def highest(self) -> tuple[int, Bytes32] | None:
         """Give height and hash of the newest log position under which anything was permitted, or None. RecordFailed."""
@@ -200,36 +228,83 @@ class SignOnceRecord:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _read(self, settlement: Bytes32) -> Recorded | None:
-        query = "SELECT settlement, outcome, epoch, height, block_hash FROM decisions WHERE settlement = ?"
+    def _read(self, settlement: SettlementId) -> Signed | None:
+        query = "SELECT outcome, ledger, last_valid FROM signed WHERE settlement = ?"
         row = self._connection.execute(query, (settlement,)).fetchone()
-        return Recorded(*row) if row is not None else None
+        return None if row is None else _signed_of(*row)
+
+    def _since(self, epoch: Epoch | None) -> Iterator[tuple[SettlementId, Signed, int]]:
+        """Give what was signed in later epochs than this one, each with the height of the log at that time."""
+        query = "SELECT settlement, height, outcome, ledger, last_valid FROM signed WHERE epoch > ?"
+        for settlement, height, *columns in self._connection.execute(query, (epoch or 0,)):
+            yield SettlementId(Bytes32(settlement)), _signed_of(*columns), height
+
+    def _rotation(self, from_epoch: Epoch) -> Bytes32 | None:
+        query = "SELECT rotation FROM rotations WHERE from_epoch = ?"
+        row = self._connection.execute(query, (from_epoch,)).fetchone()
+        return None if row is None else Bytes32(row[0])
+
+    def _rotated_from(self) -> Epoch | None:
+        (epoch,) = self._connection.execute("SELECT MAX(from_epoch) FROM rotations").fetchone()
+        return None if epoch is None else Epoch(Uint64(epoch))
 
     def _read_highest(self) -> tuple[int, Bytes32] | None:
         row: tuple[int, Bytes32] | None = self._connection.execute("SELECT height, block_hash FROM highest").fetchone()
         return row
 
-    def _require_same_log(self, highest: tuple[int, Bytes32] | None, height: int, block_hash: Bytes32) -> None:
-        if highest is not None and highest[0] == height and highest[1] != block_hash:
+    def _require_same_log(self, anchor: Anchor) -> None:
+        if len(anchor.block) != _HASH_BYTES:
+            raise ValueError("a block's hash has 32 bytes")
+        highest = self._read_highest()
+        if highest is not None and highest[0] == anchor.height and highest[1] != anchor.block:
             raise RecordContradictsLog(
-                f"block {height} is {hex_of(block_hash)} in the log, but this key signed under {hex_of(highest[1])}: "
-                "this is another log; stop the node"
+                f"block {anchor.height} is {hex_of(anchor.block)} in the log, but this key signed under "
+                f"{hex_of(highest[1])}: this is another log; stop the node"
             )
 
-    def _write(self, row: Recorded | None, highest: tuple[int, Bytes32] | None) -> None:
+    def _write(
+        self,
+        rows: Sequence[tuple[SettlementId, Signed]],
+        epoch: Epoch,
+        anchor: Anchor,
+        *,
+        rotation: Bytes32 | None = None,
+    ) -> None:
         """Write what is new in one transaction, on the disk when this returns. Once it failed, all calls fail."""
+        highest = self._read_highest()
+        rises = highest is None or anchor.height > highest[0]
+        if not rows and rotation is None and not rises:
+            return
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            if row is not None:
-                values = (row.settlement, row.outcome, row.epoch, row.height, row.block_hash)
-                self._connection.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?)", values)
-            if highest is not None:
-                self._connection.execute("INSERT OR REPLACE INTO highest VALUES (1, ?, ?)", highest)
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO signed VALUES (?, ?, ?, ?, ?, ?)",
+                [(settlement, *_columns_of(signed), epoch, anchor.height) for settlement, signed in rows],
+            )
+            if rotation is not None:
+                self._connection.execute("INSERT INTO rotations VALUES (?, ?)", (epoch, rotation))
+            if rises:
+                values = (anchor.height, anchor.block)
+                self._connection.execute("INSERT OR REPLACE INTO highest VALUES (1, ?, ?)", values)
             self._connection.execute("COMMIT")
         except BaseException:
             # Whether the row is on the disk is unknown now, and a later fsync need not tell: only opening anew does.
             self._connection.close()
             raise
+
+
+def _signed_of(outcome: int | None, ledger: str | None, last_valid: str | None) -> Signed:
+    """Read a settlement's row."""
+    order = None
+    if ledger is not None and last_valid is not None:
+        order = OrderTerms(ledger, UnixSeconds(Uint64(int(last_valid))))
+    return Signed(None if outcome is None else Outcome(outcome), order)
+
+
+def _columns_of(signed: Signed) -> tuple[int | None, str | None, str | None]:
+    order = signed.order
+    outcome = None if signed.outcome is None else int(signed.outcome)
+    return (outcome, None, None) if order is None else (outcome, order.ledger, str(order.last_valid))
 
 
 def _blame(path: Path, fault: Fault, detail: str) -> SignOnceError:

@@ -19,8 +19,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from interlock.core.attestation import Fact
-from interlock.core.decision import Certificate
+from interlock.core.decision import AnyCertificate, Certificate
 from interlock.core.instruction import LegIndex, PartySignature, SettlementId, Terms
+from interlock.core.order import OrderCertificate
+from interlock.core.rotation import RotationCertificate
 from interlock.encoding.values import hex_of
 from interlock.evidence.document import Document
 
@@ -36,8 +38,14 @@ class Watch:
     """The leg, on this adapter's ledger."""
     signatures: tuple[PartySignature, ...] = ()
     """The parties' signatures known so far, over the settlement id."""
-    certificate: Certificate | None = None
+    certificate: AnyCertificate | None = None
     """The decision's proof, once there is one."""
+    order: OrderCertificate | None = None
+    """The order's proof, once there is one, where the leg is the pivot's."""
+    rotations: tuple[RotationCertificate, ...] = ()
+    """Every rotation since genesis, for a ledger that knows an older committee."""
+    is_matched: bool = True
+    """All parties have signed; before that only a contract wallet's own consent (SIGNED) is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +54,10 @@ class Observation:
 
     settlement: SettlementId
     leg: LegIndex
+    """The leg, or `EVERY_LEG` for what a pivot says of its order."""
     fact: Fact
-    document: Document
+    document: Document | None
+    """None where the fact is told by nothing that could be kept and checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,8 @@ class Ledger(Protocol):
 
     name: str
     """The ledger's registered name."""
+    tells_consent: bool
+    """It can tell SIGNED, a contract wallet's consent by its own call, before a settlement is matched."""
 
     async def prepare(self, watch: Watch) -> None:
         """Ask the ledger for the leg's hold, with the signatures of all required signers; idempotent.
@@ -78,6 +90,14 @@ class Ledger(Protocol):
         """Bring the certificate: the hold is captured or released, or, without one, a tombstone set; idempotent.
 
         Raises ValueError where the watch has no certificate, LedgerUnavailable, LedgerNonsense, LedgerRefused.
+        """
+        ...
+
+    async def execute(self, watch: Watch) -> None:
+        """Bring the order to the pivot, with the instruction; it executes all of its legs in one step, or says NEVER.
+
+        Idempotent. Raises ValueError where the watch has no order, LedgerUnavailable, LedgerNonsense, LedgerRefused
+        (also by every ledger that cannot be a pivot).
         """
         ...
 
@@ -132,3 +152,20 @@ class LedgerRefused(LedgerError):
     """The ledger will not do this, however often it is asked the same; the sentence is its own."""
 
     code = "ledger_refused"
+
+
+def certificate_alone(watch: Watch, ledger: str) -> Certificate:
+    """Give the certificate of a watch for a ledger that takes decisions signed on their own only.
+
+    ValueError where the watch has none, LedgerRefused where it is signed in a batch.
+    """
+    if watch.certificate is None:
+        raise ValueError(f"leg {watch.leg} is watched without a certificate: nothing to deliver")
+    if not isinstance(watch.certificate, Certificate):
+        raise LedgerRefused("it takes no decision signed in a batch", ledger, watch.settlement, watch.leg)
+    return watch.certificate
+
+
+def cannot_execute(watch: Watch, ledger: str) -> LedgerRefused:
+    """Give the refusal of a ledger that cannot be a pivot."""
+    return LedgerRefused("it executes nothing in one step and cannot be the pivot", ledger, watch.settlement, watch.leg)

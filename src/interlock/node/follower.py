@@ -13,12 +13,15 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from interlock.core.committee import MemberIndex
-from interlock.core.entry import Attest, Block, Entry, SignDecisions
+from interlock.core.applied import Applied
+from interlock.core.decision import Decision
+from interlock.core.entry import Attest, Block, Certify, Entry, SignRotation
 from interlock.core.rejection import Reason, Rejection
-from interlock.core.replica import Applied, Replica
+from interlock.core.replica import Replica
+from interlock.core.rotation import rotation_digest
+from interlock.core.signing import OrderTerms
 from interlock.encoding.keccak import keccak256
-from interlock.encoding.values import Bytes32, Height, Uint64, UnixSeconds, hex_of
+from interlock.encoding.values import Address, Bytes32, Height, Uint64, UnixSeconds, hex_of
 from interlock.entries.check import decode_entry, entry_fault
 from interlock.keys.sign_once import SignOnceRecord
 from interlock.node.store import BlockRecord, NodeStore
@@ -65,7 +68,7 @@ class Follower:
         self,
         *,
         replica: Replica,
-        member: MemberIndex,
+        address: Address,
         log_: OrderedLog,
         store: NodeStore,
         record: SignOnceRecord,
@@ -73,7 +76,7 @@ class Follower:
         on_change: Callable[[Change], None],
     ) -> None:
         self._replica = replica
-        self._member = member
+        self._address = address
         self._log = log_
         self._store = store
         self._record = record
@@ -144,7 +147,7 @@ class Follower:
         return entry_fault(entry, self._replica.network_id, self._replica.committee) or entry
 
     def _record_of(self, raw: LogBlock, entries: tuple[Entry, ...], applied: Applied) -> BlockRecord:
-        counted = {signed.attestation.evidence for _, signed in applied.attestations}
+        counted = {signed.attestation.evidence for _, signed in applied.votes}
         documents = [
             document
             for entry in entries
@@ -154,16 +157,21 @@ class Follower:
         ]
         return BlockRecord(
             block=raw,
-            votes=applied.attestations,
+            votes=applied.votes,
             documents=documents,
-            history=history_of(raw.height, raw.time, applied.changes),
+            history=history_of(raw.height, raw.time, applied.steps),
             ended=applied.ended,
         )
 
     def _is_own_batch_of_other_log(self, entries: tuple[Entry, ...], applied: Applied) -> bool:
         """Look at this node's own batches only: others must not be able to make it repeat itself."""
         refused = [entries[index] for index, rejection in applied.rejections if rejection.reason is Reason.OTHER_LOG]
-        return any(isinstance(each, Attest | SignDecisions) and each.member == self._member for each in refused)
+        return any(isinstance(each, Attest | Certify) and self._is_own(each.member) for each in refused)
+
+    def _is_own(self, member: int) -> bool:
+        """Tell whether a member of the committee in office is this node."""
+        members = self._replica.committee.members
+        return member < len(members) and members[member] == self._address
 
     def _require_same(self, height: int, found: Bytes32) -> None:
         """Stop a node that is shown another block where its key has signed."""
@@ -175,12 +183,32 @@ class Follower:
 
     def _require_recorded(self, entry: Entry) -> None:
         """Stop a node whose record was lost or restored: its key may have signed what it no longer knows."""
-        if not isinstance(entry, SignDecisions) or entry.member != self._member:
+        if not isinstance(entry, Certify | SignRotation) or not self._is_own(entry.member):
             return
-        for each in entry.decisions:
-            recorded = self._record.recorded(each.decision.settlement)
-            if recorded is None or recorded.outcome != int(each.decision.outcome):
-                raise RecordLost(
-                    f"the log holds this key's {each.decision.outcome.name} for {hex_of(each.decision.settlement)}, "
-                    "its sign-once record does not; the key must sign no more: replace it by a rotation"
-                )
+        if isinstance(entry, SignRotation):
+            digest = rotation_digest(self._replica.network_id, entry.rotation)
+            if self._record.rotation(entry.rotation.from_epoch) != digest:
+                raise _record_lost(f"the rotation of epoch {entry.rotation.from_epoch}")
+            return
+        for decision in self._decisions_in(entry):
+            recorded = self._record.recorded(decision.settlement)
+            if recorded is None or recorded.outcome is not decision.outcome:
+                raise _record_lost(f"{decision.outcome.name} for {hex_of(decision.settlement)}")
+        for each in entry.orders:
+            order = each.order
+            recorded = self._record.recorded(order.settlement)
+            if recorded is None or recorded.order != OrderTerms(order.ledger, order.last_valid):
+                raise _record_lost(f"an order to {order.ledger!r} for {hex_of(order.settlement)}")
+
+    def _decisions_in(self, entry: Certify) -> list[Decision]:
+        """Give every decision that an entry signs, alone or in a batch; a batch that nobody waits for signs none."""
+        ballots = [self._replica.ballots.batches.get(each.batch.root) for each in entry.batches]
+        batched = [decision for ballot in ballots if ballot is not None for decision in ballot.decisions]
+        return [*(each.decision for each in entry.decisions), *batched]
+
+
+def _record_lost(what: str) -> RecordLost:
+    return RecordLost(
+        f"the log holds this key's signature of {what}, its sign-once record does not; the key must sign no more: "
+        "replace it by a rotation"
+    )

@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from interlock.core.attestation import Fact
+from interlock.core.ballots import Tally
 from interlock.core.committee import Genesis, MemberIndex
 from interlock.core.entry import Instruct, PartyEntry
 from interlock.core.instruction import LegIndex, SettlementId, ledger_of, legs_of, settlement_id
@@ -47,8 +49,8 @@ class Parts:
     """What a node is made of; `wiring` makes the real ones, the simulator others."""
 
     genesis: Genesis
-    member: MemberIndex
-    """This node's place in the committee; its decision key is `signer`."""
+    member: MemberIndex | None
+    """This node's place in the first committee, or None where it takes office later; its decision key is `signer`."""
     signer: Signer
     record: SignOnceRecord
     store: NodeStore
@@ -68,10 +70,10 @@ class Node:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self.member = parts.member
         self.replica = Replica(parts.genesis)
         if self.replica.committee.index_of(parts.signer.address) != parts.member:
             raise ValueError(f"the decision key {hex_of(parts.signer.address)} is not member {parts.member}'s")
+        self._was_handing_over = False
         self.halted = ""
         """Why the node halted, in words for people; empty while it runs."""
         self._stopped: asyncio.Future[None] | None = None
@@ -79,7 +81,6 @@ class Node:
         self._catching_up: list[asyncio.Future[None]] = []
         self._voter = Voter(
             replica=self.replica,
-            member=parts.member,
             signer=parts.signer,
             record=parts.record,
             log_=parts.log,
@@ -100,13 +101,18 @@ class Node:
         ]
         self._follower = Follower(
             replica=self.replica,
-            member=parts.member,
+            address=parts.signer.address,
             log_=parts.log,
             store=parts.store,
             record=parts.record,
             now=parts.now,
             on_change=self._on_change,
         )
+
+    @property
+    def member(self) -> MemberIndex | None:
+        """Give this node's place in the committee in office, or None where it has none."""
+        return self._voter.member
 
     async def run(self) -> None:
         """Run until cancelled or halted; a halt returns, with `halted` set."""
@@ -215,6 +221,20 @@ class Node:
         configurations = self.replica.configurations_of(settlement)
         return make_receipt(self.replica.network_id, settlement, configurations, votes, documents)
 
+    def tallies(self, settlement: Settlement) -> list[Tally]:
+        """Give who attested what about a settlement: in this epoch, or for an ended one in any."""
+        if settlement.id in self.replica.settlements:
+            return self.replica.ballots.tallies(settlement.id)
+        found: dict[tuple[LegIndex, Fact], int] = {}
+        for member, signed in self._parts.store.votes(settlement.id):
+            key = (signed.attestation.leg, signed.attestation.fact)
+            found[key] = found.get(key, 0) | 1 << member
+        return [Tally(settlement.id, leg, fact, Uint32(members)) for (leg, fact), members in found.items()]
+
+    def signers(self, settlement: Settlement) -> list[MemberIndex]:
+        """Give who has signed a settlement's order or decision, by rising member."""
+        return self.replica.signers_of(settlement)
+
     def troubles(self, settlement: Settlement) -> dict[int, str]:
         """Give why the newest attempts on a settlement's legs did not work, or what they wait for, by leg."""
         found: dict[int, str] = {}
@@ -244,7 +264,12 @@ class Node:
         for ended in change.applied.ended:
             self._voter.forget(ended.id)
         touched = change.applied.touched
-        self._performer.refresh(touched)
+        if change.applied.rotated is not None:
+            self._voter.begin_epoch()
+        # What everybody signs changes with a rotation, and when one is pending.
+        has_turned = change.applied.rotated is not None or self._was_handing_over != self.replica.is_handing_over
+        self._was_handing_over = self.replica.is_handing_over
+        self._performer.refresh((*touched, *self.replica.settlements) if has_turned else touched)
         if touched:
             for watcher in self._watchers:
                 watcher.nudge()

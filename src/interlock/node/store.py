@@ -22,7 +22,7 @@ from interlock.encoding.values import Bytes32, Uint32, hex_of
 from interlock.ordering.protocol import LogBlock
 from interlock.views.history import HistoryEvent
 
-FORMAT = 1
+FORMAT = 2
 """Kept as the file's user_version; another one is refused."""
 
 _SCHEMA = f"""
@@ -32,8 +32,8 @@ CREATE TABLE entries (
     height INTEGER NOT NULL, place INTEGER NOT NULL, content BLOB NOT NULL, PRIMARY KEY (height, place)
 ) WITHOUT ROWID;
 CREATE TABLE votes (
-    settlement BLOB NOT NULL, leg INTEGER NOT NULL, fact INTEGER NOT NULL, member INTEGER NOT NULL,
-    attestation BLOB NOT NULL, PRIMARY KEY (settlement, leg, fact, member)
+    settlement BLOB NOT NULL, leg INTEGER NOT NULL, fact INTEGER NOT NULL, epoch INTEGER NOT NULL,
+    member INTEGER NOT NULL, attestation BLOB NOT NULL, PRIMARY KEY (settlement, leg, fact, epoch, member)
 ) WITHOUT ROWID;
 CREATE TABLE documents (hash BLOB PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE history (
@@ -97,12 +97,13 @@ class NodeStore:
                 [(block.height, place, content) for place, content in enumerate(block.entries)],
             )
             self._connection.executemany(
-                "INSERT OR IGNORE INTO votes VALUES (?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO votes VALUES (?, ?, ?, ?, ?, ?)",
                 [
                     (
                         signed.attestation.settlement,
                         signed.attestation.leg,
                         int(signed.attestation.fact),
+                        signed.attestation.epoch,
                         member,
                         encode(signed),
                     )
@@ -133,9 +134,10 @@ class NodeStore:
         return tuple(content for (content,) in rows)
 
     def votes(self, settlement: SettlementId) -> list[tuple[MemberIndex, SignedAttestation]]:
-        """Give the votes that counted, each with its member, by leg, fact and member."""
+        """Give the votes that counted, each with its member, by leg, fact, epoch and member."""
         rows = self._connection.execute(
-            "SELECT member, attestation FROM votes WHERE settlement = ? ORDER BY leg, fact, member", (settlement,)
+            "SELECT member, attestation FROM votes WHERE settlement = ? ORDER BY leg, fact, epoch, member",
+            (settlement,),
         )
         return [(MemberIndex(Uint32(member)), decode_canonical(SignedAttestation, signed)) for member, signed in rows]
 

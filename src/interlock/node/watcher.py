@@ -9,9 +9,10 @@ import contextlib
 import logging
 from dataclasses import dataclass
 
-from interlock.core.instruction import ledger_of, legs_of
-from interlock.core.leg import CLOSED_BY_ABORT, WITHOUT_HOLD, LegState
+from interlock.core.instruction import ledger_of, legs_of, signer_of
+from interlock.core.leg import CLOSED_BY_ABORT, DONE_BY_COMMIT, WITHOUT_HOLD
 from interlock.core.replica import Replica
+from interlock.core.rules import is_pivot_leg
 from interlock.core.settlement import Settlement, State
 from interlock.encoding.values import Bytes32, Uint32, hex_of
 from interlock.ledgers.protocol import Ledger, Watch
@@ -26,8 +27,8 @@ others no more than an adapter examines in one look, so that each leg's turn com
 LOOK_OTHERS_MAX = 16
 """Other legs asked for in one look, in turns: whoever fills the log with refused instructions delays only them."""
 
-_WATCHED = frozenset({State.PREPARING, State.COMMITTED, State.ABORTED})
-_FINISHED = CLOSED_BY_ABORT | {LegState.DELIVERED}
+_WATCHED = frozenset({State.PREPARING, State.PIVOTING, State.COMMITTED, State.ABORTED})
+_FINISHED = CLOSED_BY_ABORT | DONE_BY_COMMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Watcher:
         self._voter = voter
         self._interval_s = interval_s
         self._claim = claim
+        self._tells_consent = ledger.tells_consent
         self._turns = {True: 0, False: 0}
         """Where the next look begins, among the first class of legs and among the others."""
         self._wake = asyncio.Event()
@@ -112,7 +114,7 @@ class Watcher:
     def _watches(self) -> list[Watch]:
         classes: dict[bool, list[Watch]] = {True: [], False: []}
         for settlement in self._replica.settlements.values():
-            if settlement.state in _WATCHED:
+            if settlement.state in _WATCHED or (self._tells_consent and settlement.state is State.ALLEGED):
                 is_matched = bool(settlement.matched_at)
                 for index in _legs_here(settlement, self._ledger.name):
                     is_first = is_matched or settlement.legs[index].state not in WITHOUT_HOLD
@@ -130,9 +132,16 @@ class Watcher:
 
 
 def _legs_here(settlement: Settlement, name: str) -> list[int]:
-    """Give the legs on this ledger about which something may still be seen."""
-    return [
+    """Give the legs on this ledger about which something may still be seen; of a pivot's the first, for its order."""
+    here = [
         index
         for index, terms in enumerate(legs_of(settlement.terms))
         if ledger_of(terms) == name and settlement.legs[index].state not in _FINISHED
     ]
+    if settlement.state is State.ALLEGED:
+        unsigned = settlement.unsigned
+        terms = legs_of(settlement.terms)
+        return [each for each in here if signer_of(terms[each]) in unsigned and not is_pivot_leg(settlement, each)]
+    if here and is_pivot_leg(settlement, here[0]):
+        return here[:1] if settlement.state is State.PIVOTING else []
+    return here

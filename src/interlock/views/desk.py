@@ -5,6 +5,8 @@ Two errors are its own: NodeHalted is terminal at this node (ask another), NotYe
 
 from typing import Protocol
 
+from interlock.core.ballots import Tally
+from interlock.core.committee import MemberIndex
 from interlock.core.entry import PartyEntry
 from interlock.core.instruction import SettlementId
 from interlock.core.rejection import Rejection
@@ -46,6 +48,14 @@ class Desk(NodeState, Protocol):
 
     def receipt(self, settlement: Settlement) -> Receipt | None:
         """Give the evidence pack of a certified settlement, or None while there is no certificate."""
+        ...
+
+    def tallies(self, settlement: Settlement) -> list[Tally]:
+        """Give who attested what about a settlement: in this epoch, or for an ended one in any."""
+        ...
+
+    def signers(self, settlement: Settlement) -> list[MemberIndex]:
+        """Give who has signed a settlement's order or decision, by rising member."""
         ...
 
     def troubles(self, settlement: Settlement) -> dict[int, str]:

@@ -7,7 +7,12 @@ every node, and replaying the log tells it again.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from interlock.core.applied import Change, Endorsement, Step, Vote
+from interlock.core.attestation import Fact, stands
+from interlock.core.decision import SignedDecision
 from interlock.core.instruction import SettlementId
+from interlock.core.limits import EVERY_LEG
+from interlock.core.order import SignedOrder
 from interlock.core.settlement import ENDED, Settlement
 from interlock.encoding.values import hex_of
 
@@ -23,17 +28,32 @@ class HistoryEvent:
     event: Event
 
 
-def history_of(height: int, time: int, changes: Iterable[tuple[Settlement | None, Settlement]]) -> list[HistoryEvent]:
+def history_of(height: int, time: int, steps: Iterable[Step]) -> list[HistoryEvent]:
     """Give the events of one block's steps, in order."""
     return [
-        HistoryEvent(after.id, {"height": height, "time": time, **event})
-        for before, after in changes
-        for event in events_of(before, after)
+        HistoryEvent(id_, {"height": height, "time": time, **event}) for step in steps for id_, event in _told(step)
     ]
 
 
+def _told(step: Step) -> list[tuple[SettlementId, Event]]:
+    """Give the events of one step, each with its settlement."""
+    match step:
+        case Vote(member, signed):
+            said = signed.attestation
+            about: Event = {} if said.leg == EVERY_LEG else {"leg": said.leg}
+            return [(said.settlement, {"what": "attested", **about, "fact": said.fact.name, "member": member})]
+        case Endorsement(member, SignedDecision() as decided):
+            return [(decided.decision.settlement, {"what": "decision-signed", "member": member})]
+        case Endorsement(member, SignedOrder() as ordered):
+            return [(ordered.order.settlement, {"what": "order-signed", "member": member})]
+        case Endorsement():
+            return []  # a batch is many settlements'; each of them tells when it is certified, and by whom
+        case Change(before, after):
+            return [(after.id, event) for event in events_of(before, after)]
+
+
 def events_of(before: Settlement | None, after: Settlement) -> list[Event]:
-    """Give what one step did, as events: consent, votes, legs, decision, signatures, state."""
+    """Give what one change of a settlement did, as events: consent, facts that stand, legs, order, decision, state."""
     return [*_consent_events(before, after), *_leg_events(before, after), *_decision_events(before, after)]
 
 
@@ -47,6 +67,8 @@ def _consent_events(before: Settlement | None, after: Settlement) -> list[Event]
     events += [
         {"what": "cancelled", "signer": hex_of(each.signer)} for each in after.cancels if each.signer not in cancelled
     ]
+    consented = () if before is None else before.consents
+    events += [{"what": "consented", "signer": hex_of(each)} for each in after.consents if each not in consented]
     if after.matched_at and (before is None or not before.matched_at):
         events.append({"what": "matched"})
     return events
@@ -54,17 +76,12 @@ def _consent_events(before: Settlement | None, after: Settlement) -> list[Event]
 
 def _leg_events(before: Settlement | None, after: Settlement) -> list[Event]:
     events: list[Event] = []
+    had = 0 if before is None else before.stood
+    events += [{"what": "stands", "fact": fact.name} for fact in Fact if stands(after.stood & ~had, fact)]
     for index, leg in enumerate(after.legs):
         earlier = None if before is None else before.legs[index]
-        for tally in leg.tallies:
-            counted = 0 if earlier is None else earlier.tally(tally.fact).members
-            events += [
-                {"what": "attested", "leg": index, "fact": tally.fact.name, "member": member}
-                for member in range(tally.members.bit_length())
-                if (tally.members & ~counted) >> member & 1
-            ]
-            if tally.stands and not (earlier is not None and earlier.stands(tally.fact)):
-                events.append({"what": "stands", "leg": index, "fact": tally.fact.name})
+        new = leg.stood & ~(0 if earlier is None else earlier.stood)
+        events += [{"what": "stands", "leg": index, "fact": fact.name} for fact in Fact if stands(new, fact)]
         if earlier is not None and earlier.state is not leg.state:
             events.append({"what": "leg", "leg": index, "state": leg.state.name})
     return events
@@ -72,15 +89,13 @@ def _leg_events(before: Settlement | None, after: Settlement) -> list[Event]:
 
 def _decision_events(before: Settlement | None, after: Settlement) -> list[Event]:
     events: list[Event] = []
+    if after.order is not None and (before is None or before.order is None):
+        events.append({"what": "ordered", "ledger": after.order.ledger, "lastValid": after.order.last_valid})
+    if after.order_certificate is not None and (before is None or before.order_certificate is None):
+        events.append({"what": "order-certified"})
     if after.decision is not None and (before is None or before.decision is None):
         decided: Event = {"what": "decided", "outcome": after.decision.outcome.name, "cause": after.cause.name}
         events.append(decided if after.reason is None else {**decided, "reason": after.reason.name})
-    had = set() if before is None else {each.member for each in before.decision_signatures}
-    events += [
-        {"what": "decision-signed", "member": each.member}
-        for each in after.decision_signatures
-        if each.member not in had
-    ]
     if after.certificate is not None and (before is None or before.certificate is None):
         signers = [each.member for each in after.certificate.signatures]
         events.append({"what": "certified", "members": signers})

@@ -1,9 +1,10 @@
 """One settlement as a face shows it: state, why, what comes next and by when, who can act; one row per leg."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from interlock.core.attestation import Fact
-from interlock.core.committee import Committee
+from interlock.core.ballots import Tally
+from interlock.core.committee import Committee, MemberIndex
 from interlock.core.effects import outstanding
 from interlock.core.instruction import (
     AccountTerms,
@@ -15,11 +16,24 @@ from interlock.core.instruction import (
     signer_of,
 )
 from interlock.core.leg import Leg, LegState
+from interlock.core.order import Order
 from interlock.core.settlement import Cause, Settlement, State
-from interlock.encoding.values import hex_of
+from interlock.encoding.values import ZERO_BYTES32, hex_of
 
 View = dict[str, object]
 """JSON values."""
+
+
+class _Votes:
+    """Who attested what, by leg and fact."""
+
+    def __init__(self, tallies: Iterable[Tally]) -> None:
+        self._members = {(int(each.leg), each.fact): each.members for each in tallies}
+
+    def of(self, leg: int, fact: Fact) -> int:
+        """Give the members that attested a fact, as bits."""
+        return self._members.get((leg, fact), 0)
+
 
 _WHY = {
     Cause.NONE: "It is not decided.",
@@ -30,15 +44,30 @@ _WHY = {
     Cause.LEG_CONSENT: "Payer and payee ended a hold together.",
     Cause.CANCELLED: "It was cancelled by those who may.",
     Cause.ALL_HELD: "Every leg was held with the signed terms.",
+    Cause.CONDITION_UNMET: "The condition that the terms name did not hold.",
+    Cause.PIVOT_EXECUTED: "Every other leg was held, and the pivot executed its order.",
+    Cause.PIVOT_NEVER: "The pivot can never execute its order.",
 }
 
 
-def settlement_view(settlement: Settlement, committee: Committee, troubles: Mapping[int, str]) -> View:
-    """Give a settlement as JSON values. `troubles`: why the newest attempt on a leg did not work, by leg."""
+def settlement_view(
+    settlement: Settlement,
+    committee: Committee,
+    *,
+    troubles: Mapping[int, str],
+    tallies: Iterable[Tally],
+    signers: Iterable[MemberIndex],
+) -> View:
+    """Give a settlement as JSON values.
+
+    `troubles`: why the newest attempt on a leg did not work, by leg; `tallies`: who attested what; `signers`: who has
+    signed its order or decision.
+    """
+    votes = _Votes(tallies)
     why = _WHY[settlement.cause] if settlement.reason is None else settlement.reason.sentence
-    next_step, actors = _next(settlement, committee)
+    next_step, actors = _next(settlement, committee, votes)
     terms = settlement.terms
-    signed = {each.signer for each in settlement.signatures}
+    unsigned = settlement.unsigned
     return {
         "settlement": hex_of(settlement.id),
         "state": settlement.state.name,
@@ -51,29 +80,43 @@ def settlement_view(settlement: Settlement, committee: Committee, troubles: Mapp
         "prepareBy": terms.prepare_by,
         "decidedAt": settlement.decided_at or None,
         "outcome": None if settlement.decision is None else settlement.decision.outcome.name,
-        "signers": [{"signer": hex_of(each), "signed": each in signed} for each in required_signers(terms)],
+        "signers": [{"signer": hex_of(each), "signed": each not in unsigned} for each in required_signers(terms)],
         "cancelledBy": [hex_of(each.signer) for each in settlement.cancels],
-        "decisionSignedBy": [each.member for each in settlement.decision_signatures],
+        "order": None if settlement.order is None else _order_row(settlement, settlement.order),
+        "condition": _condition(settlement),
+        "decisionSignedBy": list(signers),
         "quorum": committee.quorum,
         "certified": settlement.certificate is not None,
         "legs": [
-            _leg_row(index, leg_terms, settlement.legs[index], troubles.get(index))
+            _leg_row(index, leg_terms, settlement.legs[index], troubles.get(index), votes)
             for index, leg_terms in enumerate(legs_of(terms))
         ],
     }
 
 
-def _leg_row(index: int, terms: LegTerms, leg: Leg, trouble: str | None) -> View:
+def _leg_row(index: int, terms: LegTerms, leg: Leg, trouble: str | None, votes: _Votes) -> View:
     return {
         "leg": index,
         "ledger": ledger_of(terms),
         "state": leg.state.name,
         "signer": hex_of(signer_of(terms)),
         **_amounts(terms),
-        "votes": {each.fact.name: _members(each.members) for each in leg.tallies},
+        "votes": {fact.name: _members(votes.of(index, fact)) for fact in Fact if votes.of(index, fact)},
         "stands": [fact.name for fact in Fact if leg.stands(fact)],
         "trouble": trouble,
+        "stuck": "The hold was lost after the order was out; the amount is owed." if leg.is_stuck else None,
     }
+
+
+def _order_row(settlement: Settlement, order: Order) -> View:
+    certified = settlement.order_certificate is not None
+    return {"ledger": order.ledger, "lastValid": order.last_valid, "certified": certified}
+
+
+def _condition(settlement: Settlement) -> str | None:
+    if settlement.terms.conditions == ZERO_BYTES32:
+        return None
+    return "MET" if settlement.stands(Fact.MET) else "UNMET" if settlement.stands(Fact.UNMET) else "OPEN"
 
 
 def _amounts(terms: LegTerms) -> View:
@@ -90,11 +133,10 @@ def _members(bits: int) -> list[int]:
     return [member for member in range(bits.bit_length()) if bits >> member & 1]
 
 
-def _next(settlement: Settlement, committee: Committee) -> tuple[str, list[str]]:
+def _next(settlement: Settlement, committee: Committee, votes: _Votes) -> tuple[str, list[str]]:
     """Say what happens next and who can act."""
     terms = settlement.terms
-    signed = {each.signer for each in settlement.signatures}
-    missing = [hex_of(each) for each in required_signers(terms) if each not in signed]
+    missing = [hex_of(each) for each in settlement.unsigned]
     match settlement.state:
         case State.ALLEGED if not missing:
             return (
@@ -112,10 +154,18 @@ def _next(settlement: Settlement, committee: Committee) -> tuple[str, list[str]]
                 ["all signers together may cancel"],
             )
         case State.MATCHED | State.PREPARING:
-            waiting = [_progress(index, leg, committee) for index, leg in enumerate(settlement.legs)]
+            waiting = [_progress(index, leg, committee, votes) for index, leg in enumerate(settlement.legs)]
             return (
                 f"Every ledger is asked for its hold ({', '.join(waiting)}); decided by log time {terms.prepare_by}.",
                 ["the nodes", "all signers together may cancel"],
+            )
+        case State.PIVOTING if settlement.order_certificate is None:
+            return "A quorum of nodes signs the order to the pivot.", ["the nodes"]
+        case State.PIVOTING:
+            last_valid = 0 if settlement.order is None else settlement.order.last_valid
+            return (
+                f"{terms.pivot!r} executes the order by {last_valid} of its own time, or never; its word decides.",
+                [terms.pivot, "the nodes", "anyone with the order"],
             )
         case State.COMMITTED | State.ABORTED if settlement.certificate is None:
             return "A quorum of nodes signs the decision.", ["the nodes"]
@@ -132,9 +182,9 @@ def _next(settlement: Settlement, committee: Committee) -> tuple[str, list[str]]
             return "Nothing; it has ended.", []
 
 
-def _progress(index: int, leg: Leg, committee: Committee) -> str:
+def _progress(index: int, leg: Leg, committee: Committee, votes: _Votes) -> str:
     """Say how far a leg is on its way to its hold, so that a quorum that is missing can be seen."""
     if leg.state is not LegState.PENDING:
         return f"leg {index} is {leg.state.name}"
-    attested = leg.tally(Fact.HELD).members.bit_count()
+    attested = votes.of(index, Fact.HELD).bit_count()
     return f"leg {index} is PENDING, {attested} of {committee.quorum} needed nodes attest HELD"

@@ -10,9 +10,13 @@ from interlock.encoding.values import hex_of
 class NodeState(Protocol):
     """What the view reads of a node."""
 
-    member: MemberIndex
     replica: Replica
     halted: str
+
+    @property
+    def member(self) -> MemberIndex | None:
+        """Its place in the committee in office, or None."""
+        ...
 
     @property
     def alarms(self) -> list[str]:

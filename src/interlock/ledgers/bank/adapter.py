@@ -31,11 +31,15 @@ from interlock.ledgers.protocol import (
     Observation,
     Sighting,
     Watch,
+    cannot_execute,
+    certificate_alone,
 )
 
 
 class BankLedger:
     """One bank, as one node reaches it; implements `Ledger`."""
+
+    tells_consent = False
 
     def __init__(
         self,
@@ -67,11 +71,14 @@ class BankLedger:
 
     async def deliver(self, watch: Watch) -> None:
         """Bring the certificate; the bank captures, releases or sets a tombstone."""
-        if watch.certificate is None:
-            raise ValueError(f"leg {watch.leg} is watched without a certificate: nothing to deliver")
+        body = CertificateBody(certificate_alone(watch, self.name))
         place = Place(self.name, watch.settlement, watch.leg)
-        answer = await self._client.put(place, "/certificate", encode(CertificateBody(watch.certificate)), StateAnswer)
+        answer = await self._client.put(place, "/certificate", encode(body), StateAnswer)
         _check_answered(place, answer)
+
+    async def execute(self, watch: Watch) -> None:
+        """Refuse: this bank holds, and pays nothing in one step."""
+        raise cannot_execute(watch, self.name)
 
     async def observe(self, watches: Sequence[Watch]) -> Sighting:
         """Look each leg up by its id and give what its signed receipts prove.

@@ -15,7 +15,7 @@ from interlock.ledgers.evm.sender import FeePolicy, Sender, Timing
 from interlock.ledgers.evm.submission import Submission
 from interlock.ledgers.evm.transaction import GasKey
 from interlock.ledgers.evm.vault import Vault
-from interlock.ledgers.protocol import LedgerRefused, Sighting, Watch
+from interlock.ledgers.protocol import LedgerRefused, Sighting, Watch, cannot_execute
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,8 @@ class EvmSettings:
 
 class EvmLedger:
     """One vault, as one node reaches it; implements `ledgers.protocol.Ledger`."""
+
+    tells_consent = False
 
     def __init__(
         self,
@@ -96,6 +98,10 @@ class EvmLedger:
             raise LedgerRefused(sentence, self.name, watch.settlement, watch.leg)
         await self._check_in_turn()
         await self._submission.deliver(watch)
+
+    async def execute(self, watch: Watch) -> None:
+        """Refuse: this vault holds, and moves nothing in one step."""
+        raise cannot_execute(watch, self.name)
 
     async def _check_in_turn(self) -> None:
         """Check as `check` does, with no more legs at a time than may ask the chain for anything else."""

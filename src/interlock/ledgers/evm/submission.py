@@ -35,7 +35,14 @@ from interlock.ledgers.evm.rpc import Answer, Call, Rpc, RpcRefused
 from interlock.ledgers.evm.sender import Sender, Timing
 from interlock.ledgers.evm.vault import Vault
 from interlock.ledgers.evm.wire import read_header
-from interlock.ledgers.protocol import LedgerError, LedgerNonsense, LedgerRefused, LedgerUnavailable, Watch
+from interlock.ledgers.protocol import (
+    LedgerError,
+    LedgerNonsense,
+    LedgerRefused,
+    LedgerUnavailable,
+    Watch,
+    certificate_alone,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -103,9 +110,7 @@ class Submission:
         tombstone where every party has signed and a hold could still come. ValueError without a certificate; Stuck;
         LedgerRefused where the vault would revert.
         """
-        certificate = watch.certificate
-        if certificate is None:
-            raise ValueError("a certificate is needed to deliver")
+        certificate = certificate_alone(watch, self.vault.ledger)
         await self._in_turn(_purpose("deliver", watch), watch, lambda: self._needed(watch, certificate))
 
     async def _in_turn(self, purpose: str, watch: Watch, needed: Callable[[], Awaitable[_Action | None]]) -> None:

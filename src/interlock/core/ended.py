@@ -1,0 +1,106 @@
+"""What stays in memory of settlements that ended: an index of outcomes, a few bytes each.
+
+Ids stay indexed for ever, so that a decision is never taken twice and a late signature gets its answer. Everything else
+is in the node's archive.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from interlock.core.committee import Epoch
+from interlock.core.decision import Decision, Outcome
+from interlock.core.instruction import SettlementId, ledger_of, legs_of
+from interlock.core.leg import CLOSED_BY_ABORT, DONE_BY_COMMIT
+from interlock.core.rejection import Reason
+from interlock.core.settlement import Cause, Settlement, State
+from interlock.encoding.keccak import keccak256
+from interlock.encoding.values import Bytes32, Uint64, UnixSeconds
+
+_PACKED = struct.Struct(">BBBHBQQ")
+"""State, outcome, cause, reason or 0, whether a leg was unseen, epoch, time of the decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedSettlement:
+    """What stays in memory of a settlement that ended."""
+
+    decision: Decision
+    decided_at: UnixSeconds
+    state: State
+    cause: Cause
+    reason: Reason | None
+    had_unseen_leg: bool
+    """A leg's ledger was never told or not registered; a hold that nobody could see may stand there."""
+
+
+def ended_of(settlement: Settlement, decision: Decision) -> EndedSettlement:
+    """Give what is kept of a settlement that ended with this decision."""
+    seen = CLOSED_BY_ABORT | DONE_BY_COMMIT
+    return EndedSettlement(
+        decision=decision,
+        decided_at=settlement.decided_at,
+        state=settlement.state,
+        cause=settlement.cause,
+        reason=settlement.reason,
+        had_unseen_leg=any(
+            leg.state not in seen and ledger_of(terms) != (settlement.terms.pivot or None)
+            for leg, terms in zip(settlement.legs, legs_of(settlement.terms), strict=True)
+        ),
+    )
+
+
+def pack(ended: EndedSettlement) -> bytes:
+    """Give the record of an ended settlement as fixed bytes."""
+    return _PACKED.pack(
+        ended.state,
+        ended.decision.outcome,
+        ended.cause,
+        ended.reason or 0,
+        ended.had_unseen_leg,
+        ended.decision.epoch,
+        ended.decided_at,
+    )
+
+
+def unpack(id_: SettlementId, packed: bytes) -> EndedSettlement:
+    """Read the record of an ended settlement."""
+    state, outcome, cause, reason, had_unseen_leg, epoch, decided_at = _PACKED.unpack(packed)
+    return EndedSettlement(
+        decision=Decision(id_, Outcome(outcome), Epoch(Uint64(epoch))),
+        decided_at=UnixSeconds(Uint64(decided_at)),
+        state=State(state),
+        cause=Cause(cause),
+        reason=Reason(reason) if reason else None,
+        had_unseen_leg=bool(had_unseen_leg),
+    )
+
+
+class EndedIndex:
+    """The ended settlements by id, packed: about 200 bytes of memory each."""
+
+    def __init__(self) -> None:
+        self._packed: dict[SettlementId, bytes] = {}
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+    def __contains__(self, id_: object) -> bool:
+        return id_ in self._packed
+
+    def __iter__(self) -> Iterator[SettlementId]:
+        return iter(self._packed)
+
+    def get(self, id_: SettlementId) -> EndedSettlement | None:
+        """Give the record of an ended settlement, or None."""
+        packed = self._packed.get(id_)
+        return None if packed is None else unpack(id_, packed)
+
+    def put(self, id_: SettlementId, ended: EndedSettlement) -> Bytes32:
+        """Index an ended settlement; give the hash by which the state commits to it."""
+        self._packed[id_] = packed = pack(ended)
+        return keccak256(id_ + packed)
+
+    def drop(self, id_: SettlementId) -> None:
+        """Forget a settlement that is open again."""
+        del self._packed[id_]
