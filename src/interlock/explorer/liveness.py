@@ -39,10 +39,10 @@ def _sweep(graph: Graph, saved: bytearray, todo: Sequence[int]) -> list[int]:
     for state in todo:
         if saved[state]:
             continue
-        for target in targets[begins[state] : fair_ends[state]]:
-            if saved[target]:
-                saved[state] = 1
-                break
+        first, end = begins[state], fair_ends[state]
+        # The first one is nearly always further on, and marked by now: looking at it alone is half the time of a slice.
+        if first < end and (saved[targets[first]] or any(map(saved.__getitem__, targets[first + 1 : end]))):
+            saved[state] = 1
         else:
             left.append(state)
     return left

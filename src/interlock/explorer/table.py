@@ -20,9 +20,9 @@ from interlock.explorer.world import Expansion, Label, Step, Successors
 
 R = TypeVar("R")
 
-GROUP_BITS_MAX = 14
+GROUP_BITS_MAX = 12
 """Bits of the state that one group of actions looks at: fewer make more look-ups for each state, more make more
-combinations to fill in, each once. 14 was quickest for two-phase commit with 6 resource managers, of 8 to 24."""
+combinations to fill in, each once. 12 was quickest for two-phase commit with 6 resource managers, of 8 to 24."""
 
 
 @dataclass(frozen=True, slots=True)
