@@ -26,6 +26,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "demo": Command("interlock.cli.demo", "Settle treasuries against dollars on real parts, and when parts fail."),
+    "explore": Command("interlock.cli.explore", "Visit every state of small worlds, and check the invariants."),
     "verify": Command("interlock.cli.verify", "Check a receipt offline, from the genesis document."),
 }
 """Every command, in the order of `--help`."""
