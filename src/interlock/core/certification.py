@@ -6,7 +6,6 @@ refused, and changes nothing.
 Source: specification 5 and 7.
 """
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from interlock.core import lifecycle
@@ -15,6 +14,7 @@ from interlock.core.ballots import signatures_of
 from interlock.core.committee import MemberIndex
 from interlock.core.decision import SignedBatch, SignedDecision, assemble, assemble_batch, quorum_of
 from interlock.core.entry import Certify
+from interlock.core.evolve import evolve
 from interlock.core.instruction import SettlementId
 from interlock.core.order import SignedOrder, assemble_order
 from interlock.core.rejection import Reason, Rejection
@@ -103,7 +103,7 @@ def _batch(replica: "Replica", signed: SignedBatch, member: MemberIndex, applied
     applied.steps.append(Endorsement(member, signed))
     signatures = quorum_of(committee, by_member)
     if signatures is None:
-        replica.ballots.batches[batch.root] = replace(ballot, signatures=signatures_of(by_member))
+        replica.ballots.batches[batch.root] = evolve(ballot, signatures=signatures_of(by_member))
         return []
     del replica.ballots.batches[batch.root]
     for certificate in assemble_batch(batch, ballot.decisions, signatures):

@@ -6,12 +6,12 @@ Source: specification 2 (configure), 5 (rotations), 11 (evidence).
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from interlock.core.committee import Committee, Epoch
 from interlock.core.decision import MemberSignature
 from interlock.core.entry import Configure, Evidence, Rotate, SignRotation
+from interlock.core.evolve import evolve
 from interlock.core.fraud import CertificateFraud, contradicts
 from interlock.core.instruction import PartySignature
 from interlock.core.registry import registry_fault
@@ -91,7 +91,7 @@ def sign_rotation(replica: "Replica", entry: SignRotation) -> Rejection | None:
     signatures = sorted(
         (*pending.signatures, MemberSignature(entry.member, entry.signature)), key=lambda each: each.member
     )
-    replica.pending = replace(pending, signatures=tuple(signatures))
+    replica.pending = evolve(pending, signatures=tuple(signatures))
     return None
 
 

@@ -57,6 +57,8 @@ def _fault(before: Settlement | None, after: Settlement) -> tuple[str, str] | No
         return "I3", f"{after.state.name} with {decision}"
     if decision is None:
         return None
+    if decision.settlement != after.id:
+        return "I3", f"{decision} is another settlement's"
     if after.state not in _AFTER[decision.outcome]:
         return "I3", f"{after.state.name} after {decision.outcome.name}"
     is_new_commit = decision.outcome is Outcome.COMMIT and earlier is None

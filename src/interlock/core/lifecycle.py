@@ -7,14 +7,13 @@ Source: specification 3 and 4.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
-from typing import assert_never
 
 from interlock.core.admission import Context, passing_fault, unalterable_fault
 from interlock.core.attestation import CONDITION_FACTS, ORDER_FACTS, WHOLE_FACTS, Attestation, Fact
 from interlock.core.committee import Committee, Epoch
 from interlock.core.decision import AnyCertificate, Decision, Outcome
 from interlock.core.ended import EndedSettlement
+from interlock.core.evolve import evolve
 from interlock.core.instruction import (
     Instruction,
     OnchainLeg,
@@ -31,7 +30,7 @@ from interlock.core.limits import EVERY_LEG
 from interlock.core.order import Order, OrderCertificate
 from interlock.core.rejection import Reason, Rejection
 from interlock.core.rules import advance, decide, is_matched, is_pivot_leg
-from interlock.core.settlement import DECIDED, ENDED, UNDECIDED, Cause, Settlement, State
+from interlock.core.settlement import DECIDED, ENDED, Cause, Settlement, State
 from interlock.encoding.values import ZERO_BYTES32, Bytes32, Uint32, Uint64, UnixSeconds
 
 Outcomes = Settlement | Rejection
@@ -81,10 +80,10 @@ def reopen(
         return Rejection(Reason.SIGNER_NOT_REQUIRED, id_, "Nobody whose consent it needs has signed it.")
     if not ended.had_unseen_leg:
         return Rejection(Reason.ALREADY_DECIDED, id_, f"It is {ended.state.name} and archived.")
-    return replace(
+    return evolve(
         _alleged(id_, terms, signed, context),
         state=State.ABORTED,
-        decision=replace(ended.decision, epoch=context.committee.epoch),
+        decision=evolve(ended.decision, epoch=context.committee.epoch),
         decided_at=ended.decided_at,
         cause=ended.cause,
         reason=ended.reason,
@@ -123,7 +122,7 @@ def cancel(
     if known.state is State.PIVOTING:
         return Rejection(Reason.ORDER_OUT, id_, f"{known.terms.pivot!r} has the order; what it says decides.")
     # change
-    return advance(replace(known, cancels=cancels), context)
+    return advance(evolve(known, cancels=cancels), context)
 
 
 def attestation_fault(known: Settlement, attestation: Attestation, committee: Committee) -> Rejection | None:
@@ -151,17 +150,17 @@ def establish(known: Settlement, leg: int, fact: Fact, context: Context) -> Sett
     if leg == EVERY_LEG:
         if known.stands(fact) or _is_answered(known, fact):
             return known
-        return advance(replace(known, stood=Uint32(known.stood | 1 << fact)), context)
+        return advance(evolve(known, stood=Uint32(known.stood | 1 << fact)), context)
     before = known.legs[leg]
     if before.stands(fact):
         return known
     # change
     legs = (*known.legs[:leg], stand(before, fact), *known.legs[leg + 1 :])
-    after = replace(known, legs=legs)
+    after = evolve(known, legs=legs)
     if fact is Fact.SIGNED:
         signer = signer_of(legs_of(known.terms)[leg])
         consents = tuple(sorted({*known.consents, signer}))
-        return _gain(replace(after, consents=consents), context, has_new_terms=False)
+        return _gain(evolve(after, consents=consents), context, has_new_terms=False)
     return advance(after, context)
 
 
@@ -200,27 +199,27 @@ def order_signature_fault(known: Settlement, order: Order, committee: Committee)
 
 def certify(known: Settlement, certificate: AnyCertificate, context: Context) -> Settlement:
     """Let the certificate of the decision stand."""
-    return advance(replace(known, certificate=certificate, batch=None), context)
+    return advance(evolve(known, certificate=certificate, batch=None), context)
 
 
 def join_batch(known: Settlement, root: Bytes32) -> Settlement:
     """Let the decision be signed in a batch."""
-    return replace(known, batch=root)
+    return evolve(known, batch=root)
 
 
 def certify_order(known: Settlement, certificate: OrderCertificate) -> Settlement:
     """Let the certificate of the order stand."""
-    return replace(known, order_certificate=certificate)
+    return evolve(known, order_certificate=certificate)
 
 
 def hand_over(known: Settlement, epoch: Epoch) -> Settlement:
     """Let a new epoch take on an open settlement: what it decided or ordered is to be signed again, same content."""
-    decision = None if known.decision is None else replace(known.decision, epoch=epoch)
+    decision = None if known.decision is None else evolve(known.decision, epoch=epoch)
     order = known.order
     if order is not None and known.state is State.PIVOTING:
-        order = replace(order, epoch=epoch)
+        order = evolve(order, epoch=epoch)
     is_pivoting = known.state is State.PIVOTING
-    return replace(
+    return evolve(
         known,
         decision=decision,
         order=order,
@@ -271,7 +270,7 @@ def _add(known: Settlement, terms: Terms, signatures: Iterable[PartySignature], 
             return Rejection(Reason.SIGNER_NOT_REQUIRED, known.id, "It needs nothing of those who signed this.")
         return Rejection(Reason.NOTHING_NEW, known.id)
     # change
-    richer = replace(known, terms=clearer, signatures=signed)
+    richer = evolve(known, terms=clearer, signatures=signed)
     if known.state is not State.ALLEGED:
         return richer
     if is_matched(richer, context) and unalterable_fault(clearer, context) is None:
@@ -304,25 +303,34 @@ def _waits_to_match(known: Settlement, context: Context) -> bool:
     return known.state is State.ALLEGED and is_matched(known, context)
 
 
+_UNORDERED = frozenset({State.ALLEGED, State.MATCHED, State.PREPARING})
+_UNENDED = frozenset(State) - ENDED
+
+WHEN: dict[Fact, frozenset[State]] = {
+    Fact.SIGNED: frozenset({State.ALLEGED}),
+    Fact.HELD: _UNENDED,
+    Fact.REFUSED: _UNENDED,
+    Fact.LOST: _UNENDED,
+    Fact.CONSENT: _UNENDED,
+    Fact.EXECUTED: frozenset({State.PIVOTING}),
+    Fact.NEVER: frozenset({State.PIVOTING}),
+    Fact.DELIVERED: frozenset({State.COMMITTED}),
+    Fact.RETURNED: frozenset({State.ABORTED}),
+    Fact.MET: _UNORDERED,
+    Fact.UNMET: _UNORDERED,
+}
+"""The states in which a fact can be true: a vote on holds may come late, an end needs its decision first."""
+
+
 def _may_be_attested(known: Settlement, leg: int, fact: Fact) -> bool:
-    """Tell whether a fact can be true now. A vote on holds may come late; an end needs its decision first."""
-    match fact:
-        case Fact.EXECUTED | Fact.NEVER:
-            return leg == EVERY_LEG and known.state is State.PIVOTING
-        case Fact.MET | Fact.UNMET:
-            has_condition = known.terms.conditions != ZERO_BYTES32
-            return leg == EVERY_LEG and has_condition and known.state in UNDECIDED and known.order is None
-        case Fact.SIGNED:
-            is_onchain = isinstance(legs_of(known.terms)[leg], OnchainLeg)
-            return is_onchain and known.state is State.ALLEGED and not is_pivot_leg(known, leg)
-        case Fact.HELD | Fact.REFUSED | Fact.LOST | Fact.CONSENT:
-            return known.state not in ENDED and not is_pivot_leg(known, leg)
-        case Fact.DELIVERED:
-            return known.state is State.COMMITTED and not is_pivot_leg(known, leg)
-        case Fact.RETURNED:
-            return known.state is State.ABORTED and not is_pivot_leg(known, leg)
-        case _ as never:
-            assert_never(never)
+    """Tell whether a fact can be true now, and of this leg: the pivot's are never held, and the whole is no leg."""
+    if known.state not in WHEN[fact]:
+        return False
+    if leg == EVERY_LEG:
+        return fact in ORDER_FACTS or (fact in CONDITION_FACTS and known.terms.conditions != ZERO_BYTES32)
+    if fact in WHOLE_FACTS or (known.terms.pivot and is_pivot_leg(known, leg)):
+        return False
+    return fact is not Fact.SIGNED or isinstance(legs_of(known.terms)[leg], OnchainLeg)
 
 
 def _is_answered(known: Settlement, fact: Fact) -> bool:

@@ -283,7 +283,7 @@ class Replica:
                 continue
             self._hash.touch(id_)
             applied.steps.append(Vote(member, signed))
-            if members.bit_count() >= quorum:
+            if members.bit_count() == quorum:  # each vote adds one, so a quorum is come to once in an epoch
                 established = lifecycle.establish(known, statement.leg, statement.fact, self.now)
                 self.take(id_, established, applied)
         return rejections

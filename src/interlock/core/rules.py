@@ -8,11 +8,12 @@ Source: specification 4, "Decision rule".
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from interlock.core.admission import Context, passing_fault
 from interlock.core.attestation import Fact
 from interlock.core.decision import Decision, Outcome
+from interlock.core.evolve import evolve
 from interlock.core.instruction import Instruction, ledger_of, legs_of, required_signers
 from interlock.core.leg import CLOSED_BY_ABORT, DONE_BY_COMMIT, WITHOUT_HOLD, LegState, end_pivot, entitle
 from interlock.core.order import Order
@@ -24,8 +25,8 @@ from interlock.encoding.values import ZERO_BYTES32, Uint64, UnixSeconds
 def advance(settlement: Settlement, context: Context) -> Settlement:
     """Walk the decision rule until no row applies. Also what the passing of log time does."""
     while True:
-        for row in RULES:
-            if settlement.state in row.states and row.condition(settlement, context):
+        for row in _ROWS[settlement.state]:
+            if row.condition(settlement, context):
                 settlement = row.change(settlement, context)
                 break
         else:
@@ -54,7 +55,7 @@ def _commit(cause: Cause) -> Callable[[Settlement, Context], Settlement]:
 
 def _match(settlement: Settlement, context: Context) -> Settlement:
     # The registry that admits the match is the one under which its evidence will be read.
-    return replace(
+    return evolve(
         settlement,
         state=State.MATCHED,
         matched_at=context.time,
@@ -63,17 +64,23 @@ def _match(settlement: Settlement, context: Context) -> Settlement:
 
 
 def _to(state: State) -> Callable[[Settlement, Context], Settlement]:
-    return lambda settlement, _: replace(settlement, state=state)
+    return lambda settlement, _: evolve(settlement, state=state)
 
 
 def _order(settlement: Settlement, context: Context) -> Settlement:
     last_valid = UnixSeconds(Uint64(context.time + settlement.terms.pivot_window))
     order = Order(settlement.id, settlement.terms.pivot, last_valid, context.committee.epoch)
-    return replace(settlement, state=State.PIVOTING, order=order)
+    return evolve(settlement, state=State.PIVOTING, order=order)
 
 
 def _any_stands(fact: Fact) -> Callable[[Settlement, Context], bool]:
-    return lambda settlement, _: any(leg.stands(fact) for leg in settlement.legs)
+    def applies(settlement: Settlement, _: Context) -> bool:
+        for leg in settlement.legs:  # a loop, since this is asked at every step of every settlement  # noqa: SIM110
+            if leg.stood >> fact & 1:
+                return True
+        return False
+
+    return applies
 
 
 def _stands(fact: Fact) -> Callable[[Settlement, Context], bool]:
@@ -89,7 +96,8 @@ def _is_cancelled_by_one(settlement: Settlement, _: Context) -> bool:
 
 
 def _is_cancelled_by_all(settlement: Settlement, _: Context) -> bool:
-    return len(settlement.cancels) == len(required_signers(settlement.terms))
+    cancels = settlement.cancels
+    return bool(cancels) and len(cancels) == len(required_signers(settlement.terms))
 
 
 def is_matched(settlement: Settlement, _: Context) -> bool:
@@ -108,9 +116,8 @@ def _is_ready(settlement: Settlement, context: Context) -> bool:
         return False
     if settlement.terms.conditions != ZERO_BYTES32 and not settlement.stands(Fact.MET):
         return False
-    return all(
-        leg.state is LegState.HELD or is_pivot_leg(settlement, index) for index, leg in enumerate(settlement.legs)
-    )
+    missing = [index for index, leg in enumerate(settlement.legs) if leg.state is not LegState.HELD]
+    return not missing or (bool(settlement.terms.pivot) and all(is_pivot_leg(settlement, each) for each in missing))
 
 
 def _is_ready_to_commit(settlement: Settlement, context: Context) -> bool:
@@ -156,6 +163,9 @@ RULES: tuple[Rule, ...] = (
 )
 """The decision rule, in order of precedence."""
 
+_ROWS = {state: tuple(row for row in RULES if state in row.states) for state in State}
+"""The rows that can apply in each state, in their order."""
+
 
 def is_pivot_leg(settlement: Settlement, index: int) -> bool:
     """Tell whether a leg is the pivot's: moved in the pivot's one step, never held."""
@@ -172,7 +182,7 @@ def decide(
     if settlement.order is not None:
         end = LegState.EXECUTED if is_commit else LegState.NEVER
         legs = tuple(end_pivot(leg, end) if is_pivot_leg(settlement, i) else leg for i, leg in enumerate(legs))
-    return replace(
+    return evolve(
         settlement,
         state=State.COMMITTED if is_commit else State.ABORTED,
         legs=legs,
