@@ -10,7 +10,7 @@ import pytest
 from explorer import tiny_worlds
 from interlock.cli.exit_code import ExitCode
 from interlock.cli.main import run
-from interlock.explorer import worlds
+from interlock.explorer import jobs, worlds
 from interlock.explorer.jobs import SearchDied, SearchFailed, explore
 from interlock.explorer.search import Progress
 from interlock.explorer.worlds import WORLDS, WorldEntry
@@ -168,11 +168,16 @@ def test_no_search_outlives_an_interrupt() -> None:
     assert multiprocessing.active_children() == []
 
 
-def test_the_largest_world_is_explored_first() -> None:
+def test_the_largest_world_is_explored_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """A short world may wait for a long one, never the other way round."""
-    started: list[str] = []
-    reports = explore([SMALL, MANY], lambda entry, _: started.append(entry.name))
+    monkeypatch.setattr(jobs, "PROCESSES_MAX", 1)
+    reports = explore([WORLDS[1], WORLDS[0], WORLDS[2]], lambda *_: None)
+    assert [each.states for each in reports] == [1_568, 288, 56]
+
+
+def test_whoever_has_heard_enough_ends_the_rest() -> None:
+    """No process goes on when nobody wants the other reports."""
+    reports = explore([SMALL, MANY], lambda *_: None)
     assert next(reports).world == SMALL.name
     reports.close()
-    assert set(started) <= {MANY.name}
     assert multiprocessing.active_children() == []

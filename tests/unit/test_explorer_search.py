@@ -105,6 +105,19 @@ def test_expand_and_successors_must_break_alike() -> None:
         search(TwoFaced(3))
 
 
+@pytest.mark.parametrize("wrong", [([1], [2], [1]), ([1], [1, 0], [1, 0]), ([1], [1], [])])
+def test_degrees_that_do_not_fit_are_a_defect(wrong: tuple[list[int], list[int], list[int]]) -> None:
+    """A transition is never booked for a state that it does not leave."""
+
+    class Miscounting(Counter):
+        def expand(self, states: Sequence[int]) -> Expansion[int]:
+            del states
+            return Expansion(*wrong)
+
+    with pytest.raises(WorldDisagrees, match="degrees"):
+        search(Miscounting(3))
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_the_search_agrees_with_a_plain_one(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """On random graphs, counts, depth, length of the way and stuck states are those of a search without any craft."""

@@ -1,6 +1,7 @@
 """The command `interlock explore`: search small worlds whole, and tell the shortest way into whatever is wrong."""
 
 import signal
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -53,8 +54,8 @@ def explore_worlds(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     reports = []
     try:
-        with ExploreView(chosen) as view:
-            for report in explore(chosen, view.progress, states_max):
+        with ExploreView(chosen) as view, closing(explore(chosen, view.progress, states_max)) as finished:
+            for report in finished:
                 view.end(report)
                 reports.append(report)
     except SearchDied as error:

@@ -8,7 +8,7 @@ import multiprocessing
 import signal
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -33,7 +33,7 @@ def explore(
     entries: Sequence[WorldEntry],
     on_progress: Callable[[WorldEntry, Progress], None],
     states_max: int = STATES_MAX,
-) -> Iterator[Report]:
+) -> Generator[Report, None, None]:
     """Explore these worlds, and give each report as soon as it is there.
 
     SearchDied or SearchFailed at the first search that ends without one; no process outlives the iterator.

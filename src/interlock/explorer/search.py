@@ -21,7 +21,7 @@ from interlock.explorer.liveness import stuck_states
 from interlock.explorer.world import Expanding, Expansion, S, World, WorldDisagrees
 
 STATES_MAX = 8_000_000
-"""States in one search, unless the caller says otherwise: some 2 GiB where states are packed integers."""
+"""States in one search, unless the caller says otherwise: about 1 GiB where they are packed integers, 2 as tuples."""
 
 CHUNK_STATES = 512
 """States expanded in one go: enough to make the loop around them free, few enough to stay in the processor's cache."""
@@ -175,6 +175,8 @@ class _Search(Generic[S]):
                 self._find_broken_step(chunk, self._graph.levels[-2] + start)
                 return
             nexts, degrees, fair_degrees = expansion
+            if not len(degrees) == len(fair_degrees) == len(chunk) or sum(degrees) != len(nexts):
+                raise WorldDisagrees(f"{self._world.name}: the degrees that `expand` gives are not those of its states")
             self._graph.add_transitions(map(self._numbers.__getitem__, nexts), degrees, fair_degrees)
             self._report(len(level))
             if len(self._numbers) > self._states_max:
