@@ -5,8 +5,9 @@ is in the node's archive.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Self
 
 from interlock.core.committee import Epoch
 from interlock.core.decision import Decision, Outcome
@@ -90,6 +91,17 @@ class EndedIndex:
 
     def __iter__(self) -> Iterator[SettlementId]:
         return iter(self._packed)
+
+    @classmethod
+    def of(cls, packed: Iterable[tuple[SettlementId, bytes]]) -> Self:
+        """Make the index from its packed records."""
+        index = cls()
+        index._packed.update(packed)
+        return index
+
+    def packed(self, id_: SettlementId) -> bytes | None:
+        """Give the packed record of an ended settlement, for a node to keep, or None."""
+        return self._packed.get(id_)
 
     def get(self, id_: SettlementId) -> EndedSettlement | None:
         """Give the record of an ended settlement, or None."""

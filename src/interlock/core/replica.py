@@ -177,31 +177,38 @@ class Replica:
 
     @classmethod
     def restore(cls, genesis: Genesis, snapshot: Snapshot, ended: EndedIndex) -> Self:
-        """Go on from a snapshot and the index of what had ended by then. BrokenInvariant for another network's."""
+        """Make a replica that goes on from a snapshot; see `resume`."""
         replica = cls(genesis)
-        is_own = snapshot.network == replica.network_id
-        invariant("I8", "the snapshot is of another network", holds=is_own)
+        replica.resume(snapshot, ended)
+        return replica
+
+    def resume(self, snapshot: Snapshot, ended: EndedIndex) -> None:
+        """Go on from a snapshot and the index of what had ended by then, before any block was applied.
+
+        BrokenInvariant where the snapshot is another network's, or its logs cannot be.
+        """
+        is_own = snapshot.network == self.network_id and self.height == 0
+        invariant("I8", "the snapshot is another network's, or comes late", holds=is_own)
         is_sound = snapshot.decisions.is_sound and snapshot.ended.is_sound and bool(snapshot.anchors)
         invariant("I8", "the snapshot's logs cannot be", holds=is_sound)
-        replica.height = snapshot.height
-        replica.time = snapshot.time
-        replica.committee = Committee(snapshot.epoch, snapshot.members)
-        replica.configurations = list(snapshot.configurations)
-        replica.rotations = list(snapshot.rotations)
-        replica.pending = snapshot.pending
-        replica.convicted = frozenset(snapshot.convicted)
-        replica.is_compromised = snapshot.is_compromised
-        replica.decisions = snapshot.decisions
-        replica.archive = snapshot.ended
-        replica.ended = ended
-        replica._anchors = deque(snapshot.anchors, maxlen=ANCHORS_MAX)
-        replica.ballots.restore(snapshot.tallies, snapshot.signings, snapshot.batches)
+        self.height = snapshot.height
+        self.time = snapshot.time
+        self.committee = Committee(snapshot.epoch, snapshot.members)
+        self.configurations = list(snapshot.configurations)
+        self.rotations = list(snapshot.rotations)
+        self.pending = snapshot.pending
+        self.convicted = frozenset(snapshot.convicted)
+        self.is_compromised = snapshot.is_compromised
+        self.decisions = snapshot.decisions
+        self.archive = snapshot.ended
+        self.ended = ended
+        self._anchors = deque(snapshot.anchors, maxlen=ANCHORS_MAX)
+        self.ballots.restore(snapshot.tallies, snapshot.signings, snapshot.batches)
         for settlement in snapshot.settlements:
-            replica.settlements[settlement.id] = settlement
-            replica._indexes.restore(settlement)
-            replica._hash.touch(settlement.id)
-        replica.now = replica.context()
-        return replica
+            self.settlements[settlement.id] = settlement
+            self._indexes.restore(settlement)
+            self._hash.touch(settlement.id)
+        self.now = self.context()
 
     def signers_of(self, settlement: Settlement) -> list[MemberIndex]:
         """Give who has signed a settlement's order or decision, alone or in its batch, by rising member."""

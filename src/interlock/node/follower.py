@@ -9,6 +9,7 @@ Source: specification 5, "Sign once".
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from interlock.core.rejection import Reason, Rejection
 from interlock.core.replica import Replica
 from interlock.core.rotation import rotation_digest
 from interlock.core.signing import OrderTerms
+from interlock.encoding.canonical import encode
 from interlock.encoding.keccak import keccak256
 from interlock.encoding.values import Address, Bytes32, Height, Uint64, UnixSeconds, hex_of
 from interlock.entries.check import decode_entry, entry_fault
@@ -34,6 +36,8 @@ AHEAD_MAX_S = 30
 """How far a block's time may lie ahead of this node's clock: beyond it the log could force deadlines."""
 RETRY_S = 0.25
 """Pause after the log was not reached."""
+SNAPSHOT_BLOCKS = 1_024
+"""Blocks between two snapshots: so many are applied again at a start, in a second or two."""
 AHEAD_RETRY_S = 1.0
 """Pause before a block that lies ahead is asked for again."""
 
@@ -87,19 +91,28 @@ class Follower:
         """Why the log cannot be followed at the moment, in words for people; empty when it can."""
 
     def replay(self) -> None:
-        """Apply again what was kept. LogForked, RecordLost, BrokenInvariant."""
-        for block in self._store.blocks():
+        """Go on from the newest snapshot, and apply what was kept since. LogForked, RecordLost, BrokenInvariant."""
+        kept = self._store.snapshot()
+        if kept is not None:
+            self._replica.resume(*kept)
+            self._require_same(self._replica.height, self._replica.block_hash)
+        for block in self._store.blocks(after=self._replica.height):
             self._apply(block)
 
     async def run(self) -> None:
         """Follow the log for ever. LogForked, RecordLost, BrokenInvariant end it: the node must stop."""
-        while True:
-            try:
-                await self._require_long_enough()
-                await self._follow()
-            except LogUnavailable as error:
-                self.trouble = str(error)
-                await asyncio.sleep(RETRY_S)
+        self._snapshotting = asyncio.create_task(_nothing())
+        try:
+            while True:
+                try:
+                    await self._require_long_enough()
+                    await self._follow()
+                except LogUnavailable as error:
+                    self.trouble = str(error)
+                    await asyncio.sleep(RETRY_S)
+        finally:
+            self._snapshotting.cancel()
+            await asyncio.gather(self._snapshotting, return_exceptions=True)
 
     async def _follow(self) -> None:
         """Take blocks until the connection is lost or a block lies ahead."""
@@ -112,8 +125,19 @@ class Follower:
                     return
                 record, change = self._apply(block)
                 self._store.save(record)
+                if block.height % SNAPSHOT_BLOCKS == 0 and self._snapshotting.done():
+                    self._snapshotting = asyncio.create_task(self._keep_snapshot())
                 self.trouble = ""
                 self._on_change(change)
+
+    async def _keep_snapshot(self) -> None:
+        """Keep the working state as it is now; it is written down beside the work that goes on, since it is a value."""
+        snapshot = self._replica.snapshot()
+        content = await asyncio.to_thread(encode, snapshot)
+        try:
+            self._store.save_snapshot(snapshot.height, content)
+        except sqlite3.Error:
+            log.exception("the snapshot at block %d was not kept; the next start takes longer", snapshot.height)
 
     async def _require_long_enough(self) -> None:
         head = await self._log.head()
@@ -161,6 +185,10 @@ class Follower:
             documents=documents,
             history=history_of(raw.height, raw.time, applied.steps),
             ended=applied.ended,
+            index=[
+                (id_, self._replica.ended.packed(id_))
+                for id_ in sorted(applied.reopened | {each.id for each in applied.ended})
+            ],
         )
 
     def _is_own_batch_of_other_log(self, entries: tuple[Entry, ...], applied: Applied) -> bool:
@@ -205,6 +233,10 @@ class Follower:
         ballots = [self._replica.ballots.batches.get(each.batch.root) for each in entry.batches]
         batched = [decision for ballot in ballots if ballot is not None for decision in ballot.decisions]
         return [*(each.decision for each in entry.decisions), *batched]
+
+
+async def _nothing() -> None:
+    """Be the snapshot that is done when none was begun."""
 
 
 def _record_lost(what: str) -> RecordLost:

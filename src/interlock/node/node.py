@@ -30,6 +30,7 @@ from interlock.evidence.receipt import Receipt, make_receipt, readable
 from interlock.keys.sign_once import SignOnceRecord
 from interlock.keys.signer import Signer
 from interlock.ledgers.protocol import Ledger
+from interlock.node.conditions import Conditions, Judge
 from interlock.node.follower import Change, Fate, Follower
 from interlock.node.performer import Performer
 from interlock.node.store import NodeStore
@@ -59,6 +60,8 @@ class Parts:
     """By registered name; those that this node can reach."""
     claims: Mapping[str, Claim] = field(default_factory=dict)
     """By registered name: what this node's configuration says of a ledger; held against the registry."""
+    conditions: Conditions | None = None
+    """What evaluates conditions, where this node can."""
     look_interval_s: float = 0.5
     """Pause between two looks at a ledger."""
     now: Callable[[], float] = time.time
@@ -89,7 +92,7 @@ class Node:
         self._performer = Performer(
             replica=self.replica, ledgers=parts.ledgers, voter=self._voter, stop=self._halt_because
         )
-        self._watchers = [
+        self._eyes: list[Watcher | Judge] = [
             Watcher(
                 replica=self.replica,
                 ledger=ledger,
@@ -99,6 +102,15 @@ class Node:
             )
             for name, ledger in parts.ledgers.items()
         ]
+        if parts.conditions is not None:
+            self._eyes.append(
+                Judge(
+                    replica=self.replica,
+                    conditions=parts.conditions,
+                    voter=self._voter,
+                    interval_s=parts.look_interval_s,
+                )
+            )
         self._follower = Follower(
             replica=self.replica,
             address=parts.signer.address,
@@ -121,7 +133,7 @@ class Node:
         try:
             self._follower.replay()
             self._performer.refresh(self.replica.settlements)
-            loops = [self._follower.run(), self._voter.run(), *(each.run() for each in self._watchers)]
+            loops = [self._follower.run(), self._voter.run(), *(each.run() for each in self._eyes)]
             tasks = [asyncio.create_task(each) for each in loops]
             done, _ = await asyncio.wait([*tasks, self._stopped], return_when=asyncio.FIRST_COMPLETED)
             for each in done:
@@ -250,7 +262,7 @@ class Node:
     def alarms(self) -> list[str]:
         """Give what is wrong with the log and the ledgers at the moment, in words for people."""
         log_trouble = [f"log: {self._follower.trouble} (this node goes on asking)"] if self._follower.trouble else []
-        return [*log_trouble, *(trouble for watcher in self._watchers for trouble in watcher.troubles)]
+        return [*log_trouble, *(trouble for eye in self._eyes for trouble in eye.troubles)]
 
     def _on_change(self, change: Change) -> None:
         """React to an applied block."""
@@ -271,8 +283,8 @@ class Node:
         self._was_handing_over = self.replica.is_handing_over
         self._performer.refresh((*touched, *self.replica.settlements) if has_turned else touched)
         if touched:
-            for watcher in self._watchers:
-                watcher.nudge()
+            for eye in self._eyes:
+                eye.nudge()
 
     def _wake_catching_up(self) -> None:
         waiters, self._catching_up = self._catching_up, []

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from interlock.core.attestation import SignedAttestation
 from interlock.core.committee import MemberIndex
+from interlock.core.ended import EndedIndex
 from interlock.core.instruction import SettlementId
 from interlock.core.settlement import Settlement
+from interlock.core.snapshot import Snapshot
 from interlock.encoding.canonical import decode_canonical, encode
 from interlock.encoding.keccak import keccak256
 from interlock.encoding.values import Bytes32, Uint32, hex_of
@@ -39,6 +41,10 @@ CREATE TABLE documents (hash BLOB PRIMARY KEY, content BLOB NOT NULL) WITHOUT RO
 CREATE TABLE history (
     settlement BLOB NOT NULL, number INTEGER NOT NULL, event TEXT NOT NULL, PRIMARY KEY (settlement, number)
 ) WITHOUT ROWID;
+CREATE TABLE ended (
+    settlement BLOB NOT NULL, height INTEGER NOT NULL, packed BLOB, PRIMARY KEY (settlement, height)
+) WITHOUT ROWID;
+CREATE TABLE snapshot (one INTEGER PRIMARY KEY CHECK (one = 1), height INTEGER NOT NULL, content BLOB NOT NULL);
 CREATE TABLE archive (settlement BLOB PRIMARY KEY, height INTEGER NOT NULL, content BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX archive_by_height ON archive (height);
 PRAGMA user_version = {FORMAT};
@@ -58,6 +64,8 @@ class BlockRecord:
     documents: Sequence[bytes]
     history: Sequence[HistoryEvent]
     ended: Sequence[Settlement]
+    index: Sequence[tuple[SettlementId, bytes | None]]
+    """Packed records of settlements that ended, None for those that are open again."""
 
 
 class NodeStore:
@@ -121,11 +129,33 @@ class NodeStore:
                 "INSERT OR REPLACE INTO archive VALUES (?, ?, ?)",
                 [(each.id, block.height, encode(each)) for each in record.ended],
             )
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO ended VALUES (?, ?, ?)",
+                [(id_, block.height, packed) for id_, packed in record.index],
+            )
 
-    def blocks(self) -> Iterator[LogBlock]:
-        """Give the applied blocks in order."""
-        query = "SELECT height, time, previous FROM blocks ORDER BY height"
-        with closing(self._connection.execute(query)) as rows:
+    def save_snapshot(self, height: int, content: bytes) -> None:
+        """Keep the replica's working state after a block that is kept; the newest replaces the one before."""
+        with self._connection:
+            self._connection.execute("BEGIN")
+            self._connection.execute("INSERT OR REPLACE INTO snapshot VALUES (1, ?, ?)", (height, content))
+
+    def snapshot(self) -> tuple[Snapshot, EndedIndex] | None:
+        """Give the newest snapshot, and the index of what had ended by then; None where there is none."""
+        row = self._connection.execute("SELECT height, content FROM snapshot").fetchone()
+        if row is None:
+            return None
+        height, content = row
+        # SQLite gives the bare columns of the row that holds the maximum.
+        query = "SELECT settlement, packed, MAX(height) FROM ended WHERE height <= ? GROUP BY settlement"
+        with closing(self._connection.execute(query, (height,))) as rows:
+            ended = EndedIndex.of((id_, packed) for id_, packed, _ in rows if packed is not None)
+        return decode_canonical(Snapshot, content), ended
+
+    def blocks(self, after: int = 0) -> Iterator[LogBlock]:
+        """Give the applied blocks after a height, in order."""
+        query = "SELECT height, time, previous FROM blocks WHERE height > ? ORDER BY height"
+        with closing(self._connection.execute(query, (after,))) as rows:
             for height, time, previous in rows:
                 yield LogBlock(height, time, previous, self._entries(height))
 
