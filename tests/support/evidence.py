@@ -244,7 +244,7 @@ class Story:
     def take(self, ordered: Ordered) -> None:
         """Keep what a block brought for the receipt."""
         assert ordered.reasons == []
-        self.votes += ordered.applied.attestations
+        self.votes += ordered.applied.votes
         for each in ordered.applied.ended:
             self.ended = each
 

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 
+from interlock.core.applied import Applied
 from interlock.core.attestation import Fact
-from interlock.core.committee import Genesis
+from interlock.core.committee import Genesis, MemberIndex
 from interlock.core.decision import Outcome
+from interlock.core.ended import EndedSettlement
 from interlock.core.entry import Anchor, Block, Entry
 from interlock.core.instruction import Instruction, SettlementId, required_signers
+from interlock.core.limits import EVERY_LEG
 from interlock.core.registry import Registry
 from interlock.core.rejection import Reason, Rejection
-from interlock.core.replica import Applied, Replica
+from interlock.core.replica import Replica
 from interlock.core.settlement import Settlement
 from interlock.encoding.block import block_hash
 from interlock.encoding.canonical import encode
@@ -31,12 +34,15 @@ from support.world import (
     attest,
     attestation,
     cancel,
+    certify,
     configure,
     id_of,
     instruct,
     instruction,
+    pivot_instruction,
     sign_decisions,
     signed_decision,
+    signed_order,
 )
 
 KEYS = {each.address: each for each in (ALICE, BOB, CAROL)}
@@ -135,9 +141,34 @@ class Log:
         """Order one block in which each member signs the decision."""
         return self.block(*(sign_decisions(each, self.anchor, signed_decision(each, id_, outcome)) for each in members))
 
+    def certify_order(self, id_: SettlementId, members: Iterable[int] = QUORUM) -> Ordered:
+        """Order one block in which each member signs the order to the pivot, which must be out."""
+        order = self[id_].order
+        assert order is not None
+        return self.block(*(certify(each, self.anchor, signed_order(each, order)) for each in members))
+
+    def members(self, id_: SettlementId, leg: int, fact: Fact) -> int:
+        """Give who has attested a fact in this epoch: bit i for member i."""
+        return self.replica.ballots.members(id_, leg, fact)
+
+    def kept(self) -> tuple[object, ...]:
+        """Give all that it keeps of open settlements, votes and signatures on their way included."""
+        whole = self.replica.snapshot()
+        return whole.settlements, whole.tallies, whole.signings, whole.batches
+
+    def signers(self, id_: SettlementId) -> list[MemberIndex]:
+        """Give who has signed a settlement's order or decision."""
+        return self.replica.signers_of(self[id_])
+
+    def ended(self, id_: SettlementId) -> EndedSettlement:
+        """Give what is kept of a settlement that ended."""
+        found = self.replica.ended.get(id_)
+        assert found is not None, "it has not ended"
+        return found
+
 
 class Stage(Enum):
-    """The stages of a settlement of one on-chain and one account leg."""
+    """The stages of a settlement of one on-chain and one account leg, which in the last four is the pivot's."""
 
     ALLEGED = "alleged"
     PREPARING = "preparing"
@@ -150,11 +181,24 @@ class Stage(Enum):
     ABORTED_HELD = "aborted and certified, one leg held"
     ABORTED_CERTIFIED = "aborted and certified, no hold known"
     UNWOUND = "unwound"
+    PIVOTING = "the other leg held, the order not certified"
+    ORDERED = "the order certified"
+    EXECUTED = "executed by the pivot, not certified"
+    NEVER = "never executed, not certified"
+
+
+PIVOT_STAGES = (Stage.PIVOTING, Stage.ORDERED, Stage.EXECUTED, Stage.NEVER)
+"""Stages of a settlement with a pivot."""
+
+
+def terms_at(stage: Stage) -> Instruction:
+    """Give the terms of a stage's settlement, where a test gives none."""
+    return pivot_instruction() if stage in PIVOT_STAGES else instruction()
 
 
 def at(stage: Stage, *, replicas: int = 1, terms: Instruction | None = None) -> tuple[Log, SettlementId]:
     """Give a log and the id of its one settlement, which is at this stage."""
-    known = terms or instruction()
+    known = terms or terms_at(stage)
     log = Log(replicas=replicas, registry=None)
     for block, data in _way_to(stage, known):
         log.replay(block, data)
@@ -183,6 +227,9 @@ _STEPS: dict[str, Callable[[Log, SettlementId], Ordered]] = {
     "deliver one": lambda log, id_: log.vote(id_, Fact.DELIVERED, [0]),
     "deliver both": lambda log, id_: log.vote(id_, Fact.DELIVERED),
     "return both": lambda log, id_: log.vote(id_, Fact.RETURNED),
+    "certify order": lambda log, id_: log.certify_order(id_),
+    "execute": lambda log, id_: log.vote(id_, Fact.EXECUTED, [EVERY_LEG]),
+    "never": lambda log, id_: log.vote(id_, Fact.NEVER, [EVERY_LEG]),
 }
 
 _WAY: dict[Stage, tuple[str, ...]] = {
@@ -196,6 +243,10 @@ _WAY: dict[Stage, tuple[str, ...]] = {
     Stage.ABORTED_HELD: ("hold one", "cancel", "certify abort"),
     Stage.ABORTED_CERTIFIED: ("cancel", "certify abort"),
     Stage.UNWOUND: ("cancel", "certify abort", "return both"),
+    Stage.PIVOTING: ("hold one",),
+    Stage.ORDERED: ("hold one", "certify order"),
+    Stage.EXECUTED: ("hold one", "certify order", "execute"),
+    Stage.NEVER: ("hold one", "certify order", "never"),
 }
 
 

@@ -13,6 +13,7 @@ from typing import Self
 
 import pytest
 
+from interlock.core.attestation import Fact
 from interlock.core.committee import MemberIndex
 from interlock.core.entry import PartyEntry
 from interlock.core.instruction import Instruction, SettlementId, required_signers
@@ -183,6 +184,10 @@ class Nodes:
         assert known is not None
         return known
 
+    def votes(self, member: int, id_: SettlementId, leg: int, fact: Fact) -> int:
+        """Give who has attested a fact in this epoch, as a node has it: bit i for member i."""
+        return self.seats[member].node.replica.ballots.members(id_, leg, fact)
+
     def state(self, member: int, id_: SettlementId) -> State | None:
         """Give a settlement's state at a node."""
         known = self.seats[member].node.settlement(id_)
@@ -197,7 +202,7 @@ class Nodes:
         assert id_ == id_of(known)
         return id_
 
-    async def submit(self, entry: PartyEntry, member: int = 0) -> tuple[SettlementId, Rejection | None]:
+    async def submit(self, entry: PartyEntry, member: int = 0) -> tuple[SettlementId | None, Rejection | None]:
         """Bring an entry through one node."""
         return await self.seats[member].node.submit(entry)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from interlock.core.attestation import Fact
-from interlock.core.decision import Certificate, Outcome
+from interlock.core.decision import AnyCertificate, Outcome
 from interlock.core.instruction import AccountTerms, LegIndex, OnchainLeg, SettlementId, legs_of
 from interlock.evidence.bank_receipt import BankEvent
 from interlock.evidence.certificate import certificate_fault
@@ -22,6 +22,7 @@ from interlock.ledgers.protocol import (
     Observation,
     Sighting,
     Watch,
+    cannot_execute,
 )
 from support.bell import Bell
 from support.evidence import bank_document, bank_receipt, refusal, vault_event
@@ -48,7 +49,7 @@ class Book:
     ignored: list[Watch] = field(default_factory=list)
     calls: list[tuple[str, int, SettlementId, int]] = field(default_factory=list)
     """Every request: what, by which member, settlement, leg."""
-    certificates: list[Certificate] = field(default_factory=list)
+    certificates: list[AnyCertificate] = field(default_factory=list)
 
     def count(self, what: str, member: int | None = None) -> int:
         """Count requests."""
@@ -116,6 +117,8 @@ class Connection:
     """What is claimed instead of what was seen."""
     open: asyncio.Event = field(default_factory=asyncio.Event)
     """Requests wait until this is set."""
+    tells_consent: bool = False
+    """Asked for the consent of contract wallets too, before a match."""
     closed: int = 0
     looks: int = 0
 
@@ -139,6 +142,11 @@ class Connection:
         await self._request("deliver", watch)
         self.book.deliver(watch)
         self._answer(watch)
+
+    async def execute(self, watch: Watch) -> None:
+        """Refuse: neither book can be a pivot."""
+        await self._request("execute", watch)
+        raise cannot_execute(watch, self.name)
 
     async def observe(self, watches: Sequence[Watch]) -> Sighting:
         """Look."""

@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 from interlock.core.attestation import Fact
 from interlock.core.decision import Outcome
-from interlock.core.entry import Anchor, Attest, Entry, SignDecisions
+from interlock.core.entry import Anchor, Attest, Certify, Entry
 from interlock.core.instruction import SettlementId
 from interlock.core.rejection import Rejection
 from interlock.encoding.canonical import encode
@@ -150,7 +150,8 @@ def signed_outcomes(*logs: PuppetLog) -> dict[tuple[int, SettlementId], set[Outc
     found: dict[tuple[int, SettlementId], set[Outcome]] = {}
     for each in {entry for log in logs for entry in log.brought}:
         entry = decode_entry(each)
-        if isinstance(entry, SignDecisions):
+        if isinstance(entry, Certify):
+            assert not entry.batches, "a batch does not tell what it decides"
             for signed in entry.decisions:
                 key = (entry.member, signed.decision.settlement)
                 found.setdefault(key, set()).add(signed.decision.outcome)

@@ -11,7 +11,15 @@ from functools import cache
 
 from interlock.core.attestation import Attestation, Fact, SignedAttestation, attestation_digest
 from interlock.core.committee import FIRST_EPOCH, Committee, Epoch, Genesis, MemberIndex, first_committee
-from interlock.core.decision import Decision, Outcome, SignedDecision, decision_digest
+from interlock.core.decision import (
+    Decision,
+    DecisionBatch,
+    Outcome,
+    SignedBatch,
+    SignedDecision,
+    batch_root_digest,
+    decision_digest,
+)
 from interlock.core.entry import Anchor, Attest, Cancel, Certify, Configure, Instruct, Sign
 from interlock.core.instruction import (
     AccountLeg,
@@ -27,6 +35,7 @@ from interlock.core.instruction import (
     settlement_id,
     vault_name,
 )
+from interlock.core.order import Order, SignedOrder, order_digest
 from interlock.core.registry import (
     Configuration,
     LedgerClass,
@@ -121,11 +130,13 @@ BANK, OTHER_BANK, PAYMENT_ONLY = "bank:first", "bank:second", "bank:wire"
 USD = "USD/2"
 
 
-def ledger(name: str, kind: LedgerClass, *assets: str, is_suspended: bool = False) -> LedgerEntry:
-    """Give a registry's line; the receipt key of a bank is nobody's."""
+def ledger(
+    name: str, kind: LedgerClass, *assets: str, is_suspended: bool = False, is_pivot: bool | None = None
+) -> LedgerEntry:
+    """Give a registry's line; the receipt key of a bank is nobody's; only what holds nothing is a pivot unasked."""
     receipt_key = ZERO_BYTES32 if kind is LedgerClass.VAULT else word(9)
-    is_pivot = kind is LedgerClass.DIRECT
-    return LedgerEntry(name, kind, assets, receipt_key, Uint32(0), is_suspended, is_pivot)
+    can_be_pivot = kind is LedgerClass.DIRECT if is_pivot is None else is_pivot
+    return LedgerEntry(name, kind, assets, receipt_key, Uint32(0), is_suspended, can_be_pivot)
 
 
 def registry(
@@ -133,6 +144,7 @@ def registry(
     horizon_s: int = HORIZON_S,
     open_max: int = OPEN_MAX,
     batch_min: int = 0,
+    has_conditions: bool = True,
     default: bool = True,
 ) -> Registry:
     """Give a registry of the usual ledgers, of which those given replace the ones of the same name."""
@@ -148,7 +160,7 @@ def registry(
         Uint64(horizon_s),
         Uint32(open_max),
         pivot_window_max_s=Uint64(PIVOT_WINDOW_S),
-        has_conditions=True,
+        has_conditions=has_conditions,
         batch_min=Uint32(batch_min),
     )
 
@@ -202,6 +214,16 @@ def instruction(onchain: int = 1, accounts: int = 1, *, salt: int = 1, **changes
         nonce=word(salt),
     )
     return replace(terms, **changes)  # type: ignore[arg-type]  # a test names the fields it changes
+
+
+def pivot_instruction(onchain: int = 1, *, salt: int = 1, **changes: object) -> Instruction:
+    """Give an instruction whose account leg is paid last, in one step, by the payment system: its pivot."""
+    usual: dict[str, object] = {
+        "account_legs": (account_leg(ledger=PAYMENT_ONLY),),
+        "pivot": PAYMENT_ONLY,
+        "pivot_window": Uint64(PIVOT_WINDOW_S),
+    }
+    return instruction(onchain, salt=salt, **{**usual, **changes})
 
 
 def id_of(terms: Terms) -> SettlementId:
@@ -265,8 +287,31 @@ def sign_decisions(
     member: int, anchor: Anchor, *decisions: SignedDecision, committee: Committee = COMMITTEE
 ) -> Certify:
     """Give a member's batch of decision signatures."""
-    digest = batch_digest(NETWORK, committee, anchor, decisions)
-    return Certify(MemberIndex(Uint32(member)), anchor, decisions, (), (), NODES[member].sign(digest))
+    return certify(member, anchor, *decisions, committee=committee)
+
+
+def certify(
+    member: int,
+    anchor: Anchor,
+    *statements: SignedDecision | SignedBatch | SignedOrder,
+    committee: Committee = COMMITTEE,
+) -> Certify:
+    """Give a member's batch of signatures under decisions, batches of decisions and orders, in this order."""
+    decisions = tuple(each for each in statements if isinstance(each, SignedDecision))
+    batches = tuple(each for each in statements if isinstance(each, SignedBatch))
+    orders = tuple(each for each in statements if isinstance(each, SignedOrder))
+    digest = batch_digest(NETWORK, committee, anchor, (*decisions, *batches, *orders))
+    return Certify(MemberIndex(Uint32(member)), anchor, decisions, batches, orders, NODES[member].sign(digest))
+
+
+def signed_batch(member: int, batch: DecisionBatch) -> SignedBatch:
+    """Give a member's signature of a batch of decisions."""
+    return SignedBatch(batch, NODES[member].sign(batch_root_digest(NETWORK, batch)))
+
+
+def signed_order(member: int, order: Order) -> SignedOrder:
+    """Give a member's signature of an order."""
+    return SignedOrder(order, NODES[member].sign(order_digest(NETWORK, order)))
 
 
 def evidence_of(document: bytes) -> Bytes32:

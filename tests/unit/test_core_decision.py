@@ -8,6 +8,7 @@ from interlock.core.attestation import Fact
 from interlock.core.committee import FIRST_EPOCH, Committee, MemberIndex
 from interlock.core.decision import Decision, MemberSignature, Outcome, assemble
 from interlock.core.instruction import SettlementId
+from interlock.core.limits import EVERY_LEG
 from interlock.core.rejection import Reason
 from interlock.core.settlement import State
 from interlock.encoding.values import Signature, Uint32
@@ -32,7 +33,8 @@ def test_nothing_is_signed_before_the_decision(stage: Stage, outcome: Outcome) -
     """Signatures that come before the log decided are not kept, even by a quorum."""
     log, id_ = at(stage)
     assert log.certify(id_, outcome).reasons == [Reason.NOT_DECIDED] * 3
-    assert log[id_].decision_signatures == ()
+    assert log.signers(id_) == []
+    assert log.replica.ballots.signing == {}
 
 
 REFUSED = {
@@ -51,9 +53,9 @@ def test_a_signature_of_something_else_is_rejected(stage: Stage, outcome: Outcom
     """Only the log's own decision in the present epoch can be signed; the lowest number is given."""
     log, id_ = at(stage)
     signed = signed_decision(3, id_, outcome, epoch=epoch)
-    before = log.replica.snapshot().settlements
+    before = log.kept()
     assert log.block(sign_decisions(3, log.anchor, signed)).reasons == [reason]
-    assert log.replica.snapshot().settlements == before
+    assert log.kept() == before
 
 
 @pytest.mark.parametrize("epoch", [1, 2])
@@ -86,13 +88,15 @@ def test_a_member_signs_once() -> None:
 
 
 def test_the_first_certificate_stays() -> None:
-    """A fourth signature is kept beside the certificate, which does not change."""
+    """A fourth signature is not wanted any more: the certificate does not change, and nothing is kept beside it."""
     log, id_ = at(Stage.ABORTED)
     log.certify(id_, Outcome.ABORT, [1, 2, 3])
     first = log[id_].certificate
-    log.certify(id_, Outcome.ABORT, [0])
+    before = log.kept()
+    assert log.certify(id_, Outcome.ABORT, [0]).reasons == [Reason.NOTHING_NEW]
     assert log[id_].certificate == first
-    assert len(log[id_].decision_signatures) == 4
+    assert log.kept() == before
+    assert log.signers(id_) == [1, 2, 3]
 
 
 def test_one_batch_signs_many_decisions_and_each_is_judged_alone() -> None:
@@ -102,7 +106,7 @@ def test_one_batch_signs_many_decisions_and_each_is_judged_alone() -> None:
     wrong, right = signed_decision(0, id_, Outcome.ABORT), signed_decision(0, id_, Outcome.COMMIT)
     reasons = log.block(sign_decisions(0, log.anchor, unknown, wrong, right)).reasons
     assert reasons == [Reason.SETTLEMENT_UNKNOWN, Reason.OTHER_OUTCOME]
-    assert [each.member for each in log[id_].decision_signatures] == [0]
+    assert log.signers(id_) == [0]
 
 
 @pytest.mark.parametrize("count", range(5))
@@ -130,7 +134,13 @@ def test_two_quorums_share_an_honest_member(size: int) -> None:
 
 VOTES_REFUSED = {
     "no such leg": (Stage.PREPARING, 2, Fact.HELD, 1, Reason.LEG_UNKNOWN),
-    "the order as a whole": (Stage.PREPARING, 2**32 - 1, Fact.EXECUTED, 1, Reason.LEG_UNKNOWN),
+    "the order as a whole": (Stage.PREPARING, EVERY_LEG, Fact.EXECUTED, 1, Reason.FACT_OUT_OF_ORDER),
+    "the order of one leg": (Stage.ORDERED, 1, Fact.EXECUTED, 1, Reason.FACT_OUT_OF_ORDER),
+    "the hold of the whole": (Stage.PREPARING, EVERY_LEG, Fact.HELD, 1, Reason.LEG_UNKNOWN),
+    "a leg like the whole": (Stage.ORDERED, EVERY_LEG - 1, Fact.EXECUTED, 1, Reason.LEG_UNKNOWN),
+    "a condition where there is none": (Stage.PREPARING, EVERY_LEG, Fact.MET, 1, Reason.FACT_OUT_OF_ORDER),
+    "the order in another epoch": (Stage.ORDERED, EVERY_LEG, Fact.NEVER, 2, Reason.WRONG_EPOCH),
+    "the order after its decision": (Stage.NEVER, EVERY_LEG, Fact.NEVER, 1, Reason.FACT_OUT_OF_ORDER),
     "the epoch before": (Stage.PREPARING, 0, Fact.HELD, 0, Reason.WRONG_EPOCH),
     "the next epoch": (Stage.PREPARING, 0, Fact.HELD, 2, Reason.WRONG_EPOCH),
     "wrong epoch, leg and fact": (Stage.PREPARING, 9, Fact.SIGNED, 2, Reason.WRONG_EPOCH),
@@ -144,11 +154,11 @@ VOTES_REFUSED = {
 def test_a_vote_that_cannot_count_is_rejected(stage: Stage, leg: int, fact: Fact, epoch: int, reason: Reason) -> None:
     """Epoch, leg and fact are looked at in this order, and nothing changes."""
     log, id_ = at(stage)
-    before = log.replica.snapshot().settlements
+    before = log.kept()
     vote = attest(0, log.anchor, attestation(0, id_, leg, fact, epoch=epoch))
     ordered = log.block(vote)
-    assert (ordered.reasons, ordered.applied.attestations) == ([reason], [])
-    assert log.replica.snapshot().settlements == before
+    assert (ordered.reasons, ordered.applied.votes) == ([reason], [])
+    assert log.kept() == before
 
 
 def test_two_epochs_do_not_add_up() -> None:
@@ -170,7 +180,7 @@ def test_one_liar_cannot_make_a_hold() -> None:
     log.vote(id_, Fact.REFUSED, [1], [0, 1, 2])
     after = log[id_]
     assert (after.state, after.legs[1].state.name) == (State.ABORTED, "REFUSED")
-    assert after.legs[1].tally(Fact.HELD).members == 0b1000
+    assert log.members(id_, 1, Fact.HELD) == 0b1000
 
 
 def test_one_liar_cannot_stop_a_hold() -> None:

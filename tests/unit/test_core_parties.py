@@ -166,10 +166,10 @@ def test_a_cancel_that_cannot_count_is_rejected(
 ) -> None:
     """Nobody but the signers cancels, nothing that is decided, and nothing twice: the lowest number is given."""
     log, id_ = (Log(), id_of(instruction())) if stage is None else at(stage)
-    before = log.replica.snapshot().settlements
+    before = log.kept()
     entry = cancel(id_, *keys, redacted=with_terms)
     assert log.block(entry).reasons == [reason]
-    assert log.replica.snapshot().settlements == before
+    assert log.kept() == before
 
 
 def test_the_same_withdrawal_again_is_nothing_new() -> None:

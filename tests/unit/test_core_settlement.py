@@ -4,14 +4,29 @@ from collections.abc import Callable
 
 import pytest
 
-from interlock.core.attestation import Fact
+from interlock.core.attestation import WHOLE_FACTS, Fact
 from interlock.core.decision import Outcome
 from interlock.core.instruction import SettlementId, redact
+from interlock.core.limits import EVERY_LEG
 from interlock.core.rejection import Reason
 from interlock.core.rules import RULES
 from interlock.core.settlement import DECIDED, ENDED, UNDECIDED, Cause, State
 from support.log import LATE, Log, Ordered, Stage, at
-from support.world import ALICE, BOB, PREPARE_BY, START, attest, attestation, cancel, id_of, instruct, instruction, sign
+from support.world import (
+    ALICE,
+    BOB,
+    PREPARE_BY,
+    START,
+    attest,
+    attestation,
+    cancel,
+    id_of,
+    instruct,
+    instruction,
+    pivot_instruction,
+    sign,
+    word,
+)
 
 LATER = START + 100
 Step = Callable[[Log, SettlementId], Ordered]
@@ -31,6 +46,12 @@ ROWS: dict[str, tuple[Stage, Step, State, Cause]] = {
         State.ABORTED,
         Cause.LEG_CONSENT,
     ),
+    "abort-unmet": (
+        Stage.ONE_HELD,
+        lambda log, id_: log.vote(id_, Fact.UNMET, [EVERY_LEG]),
+        State.ABORTED,
+        Cause.CONDITION_UNMET,
+    ),
     "abort-cancel-alleged": (
         Stage.ALLEGED,
         lambda log, id_: log.block(cancel(id_, BOB)),
@@ -43,9 +64,22 @@ ROWS: dict[str, tuple[Stage, Step, State, Cause]] = {
         State.ABORTED,
         Cause.CANCELLED,
     ),
+    "abort-never": (
+        Stage.ORDERED,
+        lambda log, id_: log.vote(id_, Fact.NEVER, [EVERY_LEG]),
+        State.ABORTED,
+        Cause.PIVOT_NEVER,
+    ),
     "match": (Stage.ALLEGED, lambda log, id_: log.block(sign(id_, BOB)), State.PREPARING, Cause.NONE),
     "prepare": (Stage.ALLEGED, lambda log, id_: log.block(sign(id_, BOB)), State.PREPARING, Cause.NONE),
+    "order": (Stage.PREPARING, lambda log, id_: log.vote(id_, Fact.HELD, [0]), State.PIVOTING, Cause.NONE),
     "commit": (Stage.ONE_HELD, lambda log, id_: log.vote(id_, Fact.HELD, [1]), State.COMMITTED, Cause.ALL_HELD),
+    "commit-executed": (
+        Stage.ORDERED,
+        lambda log, id_: log.vote(id_, Fact.EXECUTED, [EVERY_LEG]),
+        State.COMMITTED,
+        Cause.PIVOT_EXECUTED,
+    ),
     "settled": (
         Stage.ONE_DELIVERED,
         lambda log, id_: log.vote(id_, Fact.DELIVERED, [1]),
@@ -59,6 +93,8 @@ ROWS: dict[str, tuple[Stage, Step, State, Cause]] = {
         Cause.CANCELLED,
     ),
 }
+TERMS = {"abort-unmet": instruction(conditions=word(1)), "order": pivot_instruction()}
+"""Terms of those rows that other terms than the stage's need."""
 
 
 def test_the_decision_rule_has_the_specifications_order() -> None:
@@ -68,13 +104,14 @@ def test_the_decision_rule_has_the_specifications_order() -> None:
     assert ENDED < DECIDED
 
 
-@pytest.mark.parametrize(("stage", "step", "state", "cause"), ROWS.values(), ids=ROWS.keys())
-def test_each_row_of_the_decision_rule(stage: Stage, step: Step, state: State, cause: Cause) -> None:
+@pytest.mark.parametrize("tag", ROWS)
+def test_each_row_of_the_decision_rule(tag: str) -> None:
     """From its state and with its condition a row leads to its next state, and says why."""
-    log, id_ = at(stage)
+    stage, step, state, cause = ROWS[tag]
+    log, id_ = at(stage, terms=TERMS.get(tag))
     ordered = step(log, id_)
     assert ordered.reasons == []
-    after = ordered.applied.changes[-1][1]
+    after = ordered.applied.changes[-1].after
     assert (after.state, after.cause) == (state, cause)
     assert (after.decision is not None) == (state in DECIDED)
 
@@ -82,7 +119,8 @@ def test_each_row_of_the_decision_rule(stage: Stage, step: Step, state: State, c
 REJECTED = Reason.FACT_OUT_OF_ORDER
 KNOWN = Reason.NOTHING_NEW
 OVER = Reason.ALREADY_DECIDED
-NEVER_TRUE = dict.fromkeys((Fact.SIGNED, Fact.EXECUTED, Fact.NEVER), REJECTED)
+NEVER_TRUE = dict.fromkeys((Fact.SIGNED, *WHOLE_FACTS), REJECTED)
+"""Of one leg; a contract wallet's consent comes before the match."""
 NO_HOLD: dict[Fact, Reason | str] = {
     Fact.HELD: "ABORTED HELD",
     Fact.REFUSED: "ABORTED REFUSED",
@@ -95,12 +133,29 @@ ENTITLED: dict[Fact, Reason | str] = {
     Fact.HELD: KNOWN,
     Fact.REFUSED: "COMMITTED ENTITLED",
     Fact.LOST: "COMMITTED ENTITLED",
-    Fact.CONSENT: "COMMITTED ENTITLED",
+    Fact.CONSENT: "COMMITTED CONSENT",
     Fact.DELIVERED: "COMMITTED DELIVERED",
+    Fact.RETURNED: REJECTED,
+}
+RETURNABLE: dict[Fact, Reason | str] = {
+    Fact.HELD: KNOWN,
+    Fact.REFUSED: "ABORTED HELD",
+    Fact.LOST: "ABORTED LOST",
+    Fact.CONSENT: "ABORTED CONSENT",
+    Fact.DELIVERED: REJECTED,
+    Fact.RETURNED: "ABORTED RETURNED",
+}
+ORDER_OUT: dict[Fact, Reason | str] = {
+    Fact.HELD: KNOWN,
+    Fact.REFUSED: "PIVOTING HELD",
+    Fact.LOST: "PIVOTING LOST",
+    Fact.CONSENT: "PIVOTING CONSENT",
+    Fact.DELIVERED: REJECTED,
     Fact.RETURNED: REJECTED,
 }
 FACTS: dict[Stage, dict[Fact, Reason | str]] = {
     Stage.ALLEGED: {
+        Fact.SIGNED: "ALLEGED PENDING",
         Fact.HELD: "ALLEGED HELD",
         Fact.REFUSED: "ABORTED REFUSED",
         Fact.LOST: "ABORTED PENDING",
@@ -136,33 +191,64 @@ FACTS: dict[Stage, dict[Fact, Reason | str]] = {
     },
     Stage.ABORTED: NO_HOLD,
     Stage.ABORTED_CERTIFIED: NO_HOLD,
-    Stage.ABORTED_HELD: {
-        Fact.HELD: KNOWN,
-        Fact.REFUSED: "ABORTED HELD",
-        Fact.LOST: "ABORTED LOST",
-        Fact.CONSENT: "ABORTED CONSENT",
-        Fact.DELIVERED: REJECTED,
-        Fact.RETURNED: "ABORTED RETURNED",
-    },
+    Stage.ABORTED_HELD: RETURNABLE,
     Stage.SETTLED: dict.fromkeys(Fact, OVER),
     Stage.UNWOUND: dict.fromkeys(Fact, OVER),
+    Stage.PIVOTING: ORDER_OUT,
+    Stage.ORDERED: ORDER_OUT,
+    Stage.EXECUTED: ENTITLED,
+    Stage.NEVER: RETURNABLE,
 }
 
 
 @pytest.mark.parametrize("fact", Fact)
 @pytest.mark.parametrize("stage", Stage)
 def test_every_fact_at_every_stage(stage: Stage, fact: Fact) -> None:
-    """A quorum's fact about the first leg has the consequence that the table says; a decision stays what it is."""
+    """A quorum's fact about the first leg has the consequence that the table says, fewer votes have none.
+
+    A decision stays what it is.
+    """
     log, id_ = at(stage)
     wanted = {**NEVER_TRUE, **FACTS[stage]}[fact]
-    decision = log[id_].decision if id_ in log.replica.settlements else log.replica.ended[id_].decision
-    reasons = log.vote(id_, fact, [0]).reasons
+    before = log.replica.settlements.get(id_)
+    decision = before.decision if before is not None else log.ended(id_).decision
+    reasons = log.vote(id_, fact, [0], [2, 1]).reasons
+    assert log.replica.settlements.get(id_) == before
+    reasons += log.vote(id_, fact, [0], [0]).reasons
     if isinstance(wanted, Reason):
         assert reasons == [wanted] * 3
         return
     after = log[id_]
+    assert after.legs[0].stands(fact)
     assert f"{after.state.name} {after.legs[0].state.name}" == wanted
     assert decision in {None, after.decision}
+
+
+WHOLE = {
+    (Stage.PIVOTING, Fact.EXECUTED): "COMMITTED EXECUTED",
+    (Stage.PIVOTING, Fact.NEVER): "ABORTED NEVER",
+    (Stage.ORDERED, Fact.EXECUTED): "COMMITTED EXECUTED",
+    (Stage.ORDERED, Fact.NEVER): "ABORTED NEVER",
+}
+"""What a fact about the whole does; the usual terms name no condition, so that none is ever met or unmet."""
+
+
+@pytest.mark.parametrize("fact", sorted(WHOLE_FACTS))
+@pytest.mark.parametrize("stage", Stage)
+def test_every_fact_about_the_whole_at_every_stage(stage: Stage, fact: Fact) -> None:
+    """Only while the order is out does the pivot's word count, a quorum's and no less; then it decides."""
+    log, id_ = at(stage)
+    wanted = WHOLE.get((stage, fact))
+    before = log.replica.settlements.get(id_)
+    reasons = log.vote(id_, fact, [EVERY_LEG], [2, 1]).reasons
+    assert log.replica.settlements.get(id_) == before
+    reasons += log.vote(id_, fact, [EVERY_LEG], [0]).reasons
+    if wanted is None:
+        assert reasons == [REJECTED if before is not None else OVER] * 3
+        return
+    after = log[id_]
+    assert f"{after.state.name} {after.legs[1].state.name}" == wanted
+    assert after.stands(fact)
 
 
 def test_the_blocks_time_comes_before_its_entries() -> None:
@@ -225,7 +311,10 @@ def test_log_time_beyond_prepare_by_aborts_what_is_undecided(stage: Stage) -> No
     assert log[id_].cause is Cause.PREPARE_BY_PASSED
 
 
-@pytest.mark.parametrize("stage", [Stage.COMMITTED, Stage.COMMITTED_CERTIFIED, Stage.ABORTED, Stage.ABORTED_HELD])
+DECIDED_STAGES = [Stage.COMMITTED, Stage.COMMITTED_CERTIFIED, Stage.ABORTED, Stage.ABORTED_HELD]
+
+
+@pytest.mark.parametrize("stage", [*DECIDED_STAGES, Stage.EXECUTED, Stage.NEVER])
 def test_time_changes_no_decision(stage: Stage) -> None:
     """What is decided waits as long as it takes."""
     log, id_ = at(stage)
@@ -271,7 +360,7 @@ def test_a_late_hold_is_returned() -> None:
     log.vote(id_, Fact.HELD)
     assert log[id_].state is State.ABORTED
     ordered = log.vote(id_, Fact.RETURNED)
-    assert log.replica.ended[id_].state is State.UNWOUND
+    assert log.ended(id_).state is State.UNWOUND
     assert [leg.state.name for leg in ordered.applied.ended[0].legs] == ["RETURNED", "RETURNED"]
 
 
@@ -284,4 +373,4 @@ def test_it_ends_only_with_its_certificate(stage: Stage) -> None:
     assert log[id_].state is (State.COMMITTED if is_commit else State.ABORTED)
     ordered = log.certify(id_, Outcome.COMMIT if is_commit else Outcome.ABORT)
     assert ordered.applied.ended[0].certificate is not None
-    assert log.replica.ended[id_].state is (State.SETTLED if is_commit else State.UNWOUND)
+    assert log.ended(id_).state is (State.SETTLED if is_commit else State.UNWOUND)
