@@ -11,9 +11,10 @@ from typing import Self
 
 from interlock.core.committee import Epoch
 from interlock.core.decision import Decision, Outcome
-from interlock.core.instruction import SettlementId, ledger_of, legs_of
+from interlock.core.instruction import SettlementId
 from interlock.core.leg import CLOSED_BY_ABORT, DONE_BY_COMMIT
 from interlock.core.rejection import Reason
+from interlock.core.rules import is_pivot_leg
 from interlock.core.settlement import Cause, Settlement, State
 from interlock.encoding.keccak import keccak256
 from interlock.encoding.values import Bytes32, Uint64, UnixSeconds
@@ -45,8 +46,7 @@ def ended_of(settlement: Settlement, decision: Decision) -> EndedSettlement:
         cause=settlement.cause,
         reason=settlement.reason,
         had_unseen_leg=any(
-            leg.state not in seen and ledger_of(terms) != (settlement.terms.pivot or None)
-            for leg, terms in zip(settlement.legs, legs_of(settlement.terms), strict=True)
+            leg.state not in seen and not is_pivot_leg(settlement, index) for index, leg in enumerate(settlement.legs)
         ),
     )
 
