@@ -90,6 +90,11 @@ MemberFraud = AttestationFraud | DecisionFraud | OrderFraud | RotationFraud
 Fraud = AttestationFraud | DecisionFraud | OrderFraud | RotationFraud | CertificateFraud
 
 
+def is_final(fact: Fact) -> bool:
+    """Tell whether a fact, once true, rules another one out for ever."""
+    return fact in _OPPOSITES
+
+
 def contradicts(fraud: Fraud) -> bool:
     """Tell whether what the two say cannot both be true; whose signatures they bear is not looked at."""
     match fraud:

@@ -2,7 +2,7 @@
 
     PENDING -> HELD -> ENTITLED -> DELIVERED | CONSENT
                HELD -> RETURNED | LOST | CONSENT
-    PENDING -> REFUSED | TOMBSTONED,  REFUSED -> HELD | TOMBSTONED,  LOST -> RETURNED | CONSENT
+    PENDING -> REFUSED | TOMBSTONED | CONSENT,  REFUSED -> HELD | TOMBSTONED | CONSENT,  LOST -> RETURNED | CONSENT
     the pivot's: PENDING -> EXECUTED | NEVER
 
 A fact stands when a quorum of one epoch has attested it; that is absorbing. A fact without a row for the present state
@@ -50,8 +50,10 @@ TRANSITIONS: dict[tuple[LegState, Fact], LegState] = {
     (LegState.PENDING, Fact.HELD): LegState.HELD,
     (LegState.PENDING, Fact.REFUSED): LegState.REFUSED,
     (LegState.PENDING, Fact.RETURNED): LegState.TOMBSTONED,
+    (LegState.PENDING, Fact.CONSENT): LegState.CONSENT,
     (LegState.REFUSED, Fact.HELD): LegState.HELD,
     (LegState.REFUSED, Fact.RETURNED): LegState.TOMBSTONED,
+    (LegState.REFUSED, Fact.CONSENT): LegState.CONSENT,
     (LegState.HELD, Fact.LOST): LegState.LOST,
     (LegState.HELD, Fact.CONSENT): LegState.CONSENT,
     (LegState.HELD, Fact.RETURNED): LegState.RETURNED,

@@ -60,6 +60,10 @@ class Change:
     """What one block changed."""
 
     applied: Applied
+    entries: tuple[Entry, ...]
+    """All that were well formed and truly signed, whether they counted or not."""
+    members: tuple[Address, ...]
+    """The committee that reigned over the block."""
     fates: tuple[Fate, ...]
     is_own_batch_of_other_log: bool
     """A batch of this node was refused, because it was made on another history or too long ago."""
@@ -156,12 +160,13 @@ class Follower:
         for entry in entries:
             self._require_recorded(entry)
         block = Block(Height(Uint64(raw.height)), UnixSeconds(Uint64(raw.time)), raw.hash, entries)
+        members = self._replica.committee.members
         applied = self._replica.apply_block(block)
         refused = {place: [entry] for place, entry in enumerate(read) if isinstance(entry, Rejection)}
         for index, rejection in applied.rejections:
             refused.setdefault(places[index], []).append(rejection)
         fates = tuple(Fate(keccak256(data), tuple(refused.get(place, ()))) for place, data in enumerate(raw.entries))
-        change = Change(applied, fates, self._is_own_batch_of_other_log(entries, applied))
+        change = Change(applied, entries, members, fates, self._is_own_batch_of_other_log(entries, applied))
         return self._record_of(raw, entries, applied), change
 
     def _read(self, data: bytes) -> Entry | Rejection:

@@ -31,6 +31,7 @@ from interlock.keys.sign_once import SignOnceRecord
 from interlock.keys.signer import Signer
 from interlock.ledgers.protocol import Ledger
 from interlock.node.conditions import Conditions, Judge
+from interlock.node.constable import Constable
 from interlock.node.follower import Change, Fate, Follower
 from interlock.node.performer import Performer
 from interlock.node.store import NodeStore
@@ -89,6 +90,7 @@ class Node:
             log_=parts.log,
             now=parts.now,
         )
+        self._constable = Constable(self.replica)
         self._performer = Performer(
             replica=self.replica, ledgers=parts.ledgers, voter=self._voter, stop=self._halt_because
         )
@@ -271,10 +273,14 @@ class Node:
             for submitter in self._waiting.get(fate.digest, ()):
                 if not submitter.done():
                     submitter.set_result(fate)
+        for evidence in self._constable.hear(change.entries, change.members):
+            log.error("member %s contradicted itself; the evidence goes to the log", evidence.member)
+            self._voter.accuse(evidence)
         if change.is_own_batch_of_other_log:
             self._voter.repeat()
         for ended in change.applied.ended:
             self._voter.forget(ended.id)
+            self._constable.forget(ended.id)
         touched = change.applied.touched
         if change.applied.rotated is not None:
             self._voter.begin_epoch()

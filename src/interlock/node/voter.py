@@ -23,7 +23,7 @@ from interlock.core.decision import (
     decision_digest,
 )
 from interlock.core.effects import SignBatch, SignDecision, SignOrder, SignRotation
-from interlock.core.entry import Attest, Certify, Entry
+from interlock.core.entry import Attest, Certify, Entry, Evidence
 from interlock.core.entry import SignRotation as SignRotationEntry
 from interlock.core.instruction import LegIndex, SettlementId
 from interlock.core.limits import BATCH_ITEMS_MAX, EVERY_LEG, EVIDENCE_BYTES_MAX
@@ -91,7 +91,8 @@ class Voter:
         self._now = now
         self._votes: list[_Vote] = []
         self._statements: list[tuple[Signature, Statement]] = []
-        self._rotations: list[tuple[Signature, SignRotationEntry]] = []
+        self._others: list[tuple[Signature | None, Entry]] = []
+        """Entries that are brought one by one: a rotation's signature, evidence against a member."""
         self._waiting: set[Key] = set()
         """Votes that the log has not taken yet: while it cannot be reached, none of them is made a second time."""
         self._taken: dict[Key, float] = {}
@@ -204,7 +205,7 @@ class Voter:
         self._silent_in = wanted.from_epoch
         if not await self._permitted(self._record.permit_rotation, rotation, digest, self._replica.anchor, self._shows):
             return False
-        self._rotations.append((wanted, SignRotationEntry(member, rotation, self._signer.sign(digest))))
+        self._others.append((wanted, SignRotationEntry(member, rotation, self._signer.sign(digest))))
         return True
 
     async def _permitted(self, permit: Callable[..., Refusal | None], *asked: object) -> bool:
@@ -224,6 +225,11 @@ class Voter:
         # An order without a decision: the settlement is open and shows it, or has ended since, which needs the order.
         return ended is not None or (known is not None and _shown(known).order == signed.order)
 
+    def accuse(self, evidence: Evidence) -> None:
+        """Bring evidence against a member to the log; a member that is out of office brings none."""
+        self._others.append((None, evidence))
+        self._wake.set()
+
     def forget(self, settlement: SettlementId) -> None:
         """Drop what is kept about a settlement that ended."""
         self._taken = {key: taken for key, taken in self._taken.items() if settlement != _settlement_of(key)}
@@ -236,7 +242,7 @@ class Voter:
         """Drop what was said in the epoch that is over; what still matters is said again in the new one."""
         self._votes.clear()
         self._statements.clear()
-        self._rotations.clear()
+        self._others.clear()
         self._waiting.clear()
         self._taken.clear()
 
@@ -246,7 +252,7 @@ class Voter:
             await self._wake.wait()
             await asyncio.sleep(GATHER_S)
             self._wake.clear()
-            while (member := self.member) is not None and (self._statements or self._votes or self._rotations):
+            while (member := self.member) is not None and (self._statements or self._votes or self._others):
                 if self._statements:
                     keys, batch = self._statement_batch(member)
                     await self._bring(batch, keys)
@@ -254,9 +260,9 @@ class Voter:
                     votes = self._attestation_batch(member)
                     said = [each.attestation for each in votes.attestations]
                     await self._bring(votes, [(each.settlement, each.leg, each.fact) for each in said])
-                if self._rotations:
-                    wanted, rotation = self._rotations.pop(0)
-                    await self._bring(rotation, [wanted])
+                if self._others:
+                    wanted, entry = self._others.pop(0)
+                    await self._bring(entry, [] if wanted is None else [wanted])
 
     def _is_wanted(self, observation: Observation) -> bool:
         known, member = self._replica.settlements.get(observation.settlement), self.member
