@@ -14,11 +14,13 @@ from interlock.evidence.certificate import certificate_fault
 from support.log import LATE, Log
 from support.world import (
     ALICE,
+    BANK,
     BOB,
     COMMITTEE,
     HORIZON_S,
     NETWORK,
     PAYMENT_ONLY,
+    PIVOT_WINDOW_S,
     START,
     TOKEN,
     VAULT,
@@ -30,6 +32,8 @@ from support.world import (
     instruction,
     nonce,
     onchain_leg,
+    pivot_instruction,
+    registry,
     word,
 )
 
@@ -77,18 +81,34 @@ UNALTERABLE: dict[str, tuple[Instruction, Key, Reason]] = {
         Reason.LANE_TWICE,
     ),
     "one on-chain leg twice": (instruction(onchain_legs=(onchain_leg(), onchain_leg())), ALICE, Reason.LANE_TWICE),
-    "a pivot": (instruction(pivot=VAULT_NAME), ALICE, Reason.PIVOT_UNSUPPORTED),
-    "conditions": (instruction(conditions=word(1)), ALICE, Reason.CONDITIONS_UNSUPPORTED),
     "prepareBy passed": (instruction(prepare_by=START - 1), ALICE, Reason.PREPARE_BY_PASSED),
     "prepareBy before settleFrom": (
         instruction(settle_from=START + 2, prepare_by=START + 1),
         ALICE,
         Reason.PREPARE_BY_BEFORE_SETTLE_FROM,
     ),
-    "prepareBy too far": (instruction(prepare_by=START + HORIZON_S + 1), ALICE, Reason.PREPARE_BY_TOO_FAR),
     "a window without a pivot": (instruction(pivot_window=1), ALICE, Reason.PIVOT_WINDOW_UNWANTED),
     "a ledger that holds nothing": (account(ledger=PAYMENT_ONLY), ALICE, Reason.LEDGER_CANNOT_HOLD),
     "an account leg at a vault": (account(ledger=VAULT_NAME), ALICE, Reason.LEDGER_CANNOT_HOLD),
+    "a ledger that holds nothing beside the pivot": (
+        instruction(account_legs=(account_leg(ledger=PAYMENT_ONLY), account_leg()), pivot=BANK, pivot_window=1),
+        ALICE,
+        Reason.LEDGER_CANNOT_HOLD,
+    ),
+    "a pivot without a leg": (instruction(pivot=PAYMENT_ONLY, pivot_window=1), ALICE, Reason.PIVOT_WITHOUT_LEG),
+    "a pivot's name in other letters": (
+        pivot_instruction(pivot=PAYMENT_ONLY.upper()),
+        ALICE,
+        Reason.LEDGER_CANNOT_HOLD,
+    ),
+    "a pivot without a window": (pivot_instruction(pivot_window=0), ALICE, Reason.PIVOT_WINDOW_ZERO),
+    "a pivot with a long window": (
+        pivot_instruction(pivot_window=PIVOT_WINDOW_S + 1),
+        ALICE,
+        Reason.PIVOT_WINDOW_TOO_LONG,
+    ),
+    "a vault that is no pivot": (instruction(pivot=VAULT_NAME, pivot_window=1), ALICE, Reason.PIVOT_UNSUPPORTED),
+    "a bank that is no pivot": (instruction(pivot=BANK, pivot_window=1), ALICE, Reason.PIVOT_UNSUPPORTED),
 }
 
 
@@ -137,6 +157,9 @@ ADMITTED: dict[str, Instruction] = {
     "prepareBy now": instruction(prepare_by=START),
     "prepareBy equal to settleFrom": instruction(settle_from=START + 5, prepare_by=START + 5),
     "prepareBy at the horizon": instruction(prepare_by=START + HORIZON_S),
+    "a pivot": pivot_instruction(),
+    "a pivot with the longest window": pivot_instruction(pivot_window=PIVOT_WINDOW_S),
+    "conditions": instruction(conditions=word(1)),
     "account legs only": instruction(0, 2),
     "on-chain legs only": instruction(2, 0),
 }
@@ -191,12 +214,7 @@ PRECEDENCE: list[tuple[dict[str, object], Reason]] = [
         Reason.GENERATION_ZERO,
     ),
     ({"memo": "", "account_legs": FINE, "onchain_legs": TWICE}, Reason.LANE_TWICE),
-    ({"memo": "", "account_legs": FINE, "onchain_legs": TWICE[:1]}, Reason.PIVOT_UNSUPPORTED),
-    ({"memo": "", "account_legs": FINE, "onchain_legs": (), "pivot": ""}, Reason.CONDITIONS_UNSUPPORTED),
-    (
-        {"memo": "", "account_legs": FINE, "onchain_legs": (), "pivot": "", "conditions": word(0)},
-        Reason.PREPARE_BY_PASSED,
-    ),
+    ({"memo": "", "account_legs": FINE, "onchain_legs": TWICE[:1]}, Reason.PREPARE_BY_PASSED),
 ]
 
 
@@ -209,20 +227,30 @@ def test_of_two_reasons_the_lower_number_is_given(good: dict[str, object], reaso
     assert log[id_of(terms)].reason is reason
 
 
+UNKNOWN = (account_leg(ledger="nobody"),)
 TIMES: list[tuple[dict[str, object], Reason]] = [
     ({"prepare_by": START + 9_999, "settle_from": START + 10_000}, Reason.PREPARE_BY_BEFORE_SETTLE_FROM),
-    ({"prepare_by": START + 9_999}, Reason.PREPARE_BY_TOO_FAR),
-    ({"prepare_by": START}, Reason.PIVOT_WINDOW_UNWANTED),
-    ({"prepare_by": START, "pivot_window": 0}, Reason.LEDGER_CANNOT_HOLD),
+    ({}, Reason.PIVOT_WINDOW_UNWANTED),
+    ({"pivot_window": 0}, Reason.LEDGER_CANNOT_HOLD),
+    ({"pivot": "x", "pivot_window": 0}, Reason.LEDGER_CANNOT_HOLD),
+    ({"pivot": "x", "pivot_window": 0, "account_legs": UNKNOWN}, Reason.PIVOT_WITHOUT_LEG),
+    ({"pivot": VAULT_NAME, "pivot_window": 0, "account_legs": UNKNOWN}, Reason.PIVOT_WINDOW_ZERO),
+    ({"pivot": VAULT_NAME, "pivot_window": 10**9, "account_legs": UNKNOWN}, Reason.PIVOT_WINDOW_TOO_LONG),
+    ({"pivot": VAULT_NAME, "account_legs": UNKNOWN}, Reason.PIVOT_UNSUPPORTED),
 ]
 
 
-@pytest.mark.parametrize(("changes", "reason"), TIMES, ids=[reason.name for _, reason in TIMES])
-def test_times_come_after_forms_and_before_ledgers(changes: dict[str, object], reason: Reason) -> None:
+@pytest.mark.parametrize(("changes", "reason"), TIMES, ids=[f"{reason.name}-{len(made)}" for made, reason in TIMES])
+def test_times_come_after_forms_and_before_ledgers_and_pivots(changes: dict[str, object], reason: Reason) -> None:
     """The later reasons have their order too, before every passing one."""
-    faulty: dict[str, object] = {"account_legs": (*FINE, account_leg(ledger="nobody")), "pivot_window": 1}
+    faulty: dict[str, object] = {
+        "account_legs": (*FINE, *UNKNOWN),
+        "pivot_window": 1,
+        "prepare_by": START + 9_999,
+        "conditions": word(1),
+    }
     terms = replace(instruction(), **(faulty | changes))  # type: ignore[arg-type]  # fields by name
-    log = Log()
+    log = Log(registry=registry(has_conditions=False))
     log.block(instruct(terms, BOB))
     assert log[id_of(terms)].reason is reason
 
@@ -281,7 +309,7 @@ def test_a_redacted_form_with_some_terms_in_clear_is_judged_by_those() -> None:
 
 
 def test_without_a_configuration_no_horizon_is_known() -> None:
-    """Before the first configuration a far prepareBy is not held against anybody; the ledgers are unknown, and pass."""
+    """Before the first configuration nothing of a far prepareBy is recorded; the ledgers are unknown, and pass."""
     log = Log(registry=None)
     log.block(time=START)
     terms = instruction(prepare_by=2**64 - 1)

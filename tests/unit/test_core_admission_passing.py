@@ -17,9 +17,12 @@ from support.world import (
     BANK,
     BOB,
     CAROL,
+    HORIZON_S,
     OTHER_BANK,
     OTHER_TOKEN,
+    PREPARE_BY,
     REGISTRY,
+    START,
     TOKEN,
     USD,
     VAULT_NAME,
@@ -34,6 +37,7 @@ from support.world import (
     onchain_leg,
     registry,
     sign,
+    word,
 )
 
 WITHOUT_BANK = replace(REGISTRY, ledgers=tuple(each for each in REGISTRY.ledgers if each.name != BANK))
@@ -43,6 +47,7 @@ VAULT_SUSPENDED = registry(ledger(VAULT_NAME, LedgerClass.VAULT, hex_of(TOKEN), 
 NO_DOLLARS = registry(ledger(BANK, LedgerClass.HELD, "EUR/2", "usd/2"))
 NO_TOKEN = registry(ledger(VAULT_NAME, LedgerClass.VAULT, hex_of(TOKEN).upper()))
 
+TERMS = instruction(conditions=word(1))
 PASSING: dict[str, tuple[Registry, Reason]] = {
     "the bank is unknown": (WITHOUT_BANK, Reason.LEDGER_UNKNOWN),
     "the vault is unknown": (WITHOUT_VAULT, Reason.LEDGER_UNKNOWN),
@@ -60,6 +65,13 @@ PASSING: dict[str, tuple[Registry, Reason]] = {
         registry(ledger(VAULT_NAME, LedgerClass.VAULT), ledger(BANK, LedgerClass.HELD, is_suspended=True), open_max=0),
         Reason.LEDGER_SUSPENDED,
     ),
+    "conditions are not evaluated": (registry(has_conditions=False), Reason.CONDITIONS_UNSUPPORTED),
+    "prepareBy is too far": (registry(horizon_s=PREPARE_BY - START - 1), Reason.PREPARE_BY_TOO_FAR),
+    "too many before conditions": (
+        registry(open_max=0, has_conditions=False, horizon_s=0),
+        Reason.TOO_MANY_OPEN,
+    ),
+    "conditions before too far": (registry(has_conditions=False, horizon_s=0), Reason.CONDITIONS_UNSUPPORTED),
     "no asset before too many": (replace(NO_DOLLARS, open_per_signer_max=Uint32(0)), Reason.ASSET_UNKNOWN),
 }
 
@@ -68,7 +80,7 @@ PASSING: dict[str, tuple[Registry, Reason]] = {
 def test_a_passing_reason_records_nothing_and_passes(bad: Registry, reason: Reason) -> None:
     """The same bytes that were rejected at a bad moment are admitted at a good one."""
     log = Log(registry=bad)
-    entry, id_ = instruct(instruction(), ALICE, BOB), id_of(instruction())
+    entry, id_ = instruct(TERMS, ALICE, BOB), id_of(TERMS)
     for _ in range(2):
         assert log.block(entry).reasons == [reason]
         assert id_ not in log.replica.settlements
@@ -81,12 +93,21 @@ def test_a_passing_reason_records_nothing_and_passes(bad: Registry, reason: Reas
 def test_a_passing_reason_at_the_match_keeps_what_was_there(bad: Registry, reason: Reason) -> None:
     """The signature that would match at a bad moment is rejected, and the settlement stays as it was."""
     log = Log()
-    id_ = log.instruct(instruction(), ALICE)
+    id_ = log.instruct(TERMS, ALICE)
     before = log[id_]
     assert log.block(configure(bad, 2), sign(id_, BOB)).reasons == [reason]
     assert log[id_] == before
     assert log.block(configure(REGISTRY, 3), sign(id_, BOB)).reasons == []
     assert log[id_].state is State.PREPARING
+
+
+def test_a_prepare_by_that_is_too_far_comes_nearer() -> None:
+    """Nothing is recorded of it, and a second later it is admitted, at the horizon to the second."""
+    log, far = Log(), instruction(prepare_by=START + HORIZON_S + 1)
+    assert log.block(instruct(far, ALICE, BOB)).reasons == [Reason.PREPARE_BY_TOO_FAR]
+    assert log.replica.settlements == {}
+    assert log.block(instruct(far, ALICE, BOB), time=START + 1).reasons == []
+    assert log[id_of(far)].state is State.PREPARING
 
 
 def test_after_prepare_by_a_passing_reason_counts_no_more() -> None:
@@ -214,6 +235,14 @@ def test_too_many_comes_before_a_live_lane() -> None:
     log = Log(registry=registry(open_max=1))
     log.instruct(numbered(1))
     assert log.block(instruct(instruction(salt=2), ALICE)).reasons == [Reason.TOO_MANY_OPEN]
+
+
+def test_a_live_lane_comes_before_conditions_and_times() -> None:
+    """The lower number first."""
+    log = Log(registry=registry(has_conditions=False))
+    log.instruct(numbered(1))
+    late = instruction(salt=2, conditions=word(1), prepare_by=START + HORIZON_S + 1)
+    assert log.block(instruct(late, ALICE)).reasons == [Reason.LANE_LIVE]
 
 
 def test_two_banks_in_one_instruction() -> None:

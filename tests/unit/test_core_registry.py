@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from interlock.core.limits import REGISTRY_LEDGERS_MAX
+from interlock.core.limits import PIVOT_WINDOW_MAX_S, REGISTRY_LEDGERS_MAX
 from interlock.core.registry import (
     ASSETS_MAX,
     EMPTY_REGISTRY,
@@ -14,7 +14,7 @@ from interlock.core.registry import (
     registry_fault,
 )
 from interlock.core.rejection import Reason
-from interlock.encoding.values import ZERO_BYTES32
+from interlock.encoding.values import ZERO_BYTES32, Uint64
 from support.log import Log
 from support.world import ALICE, BANK, NODES, REGISTRY, USD, VAULT_NAME, configure, ledger, registry
 
@@ -46,6 +46,14 @@ FAULTS = {
     "a bank without a key": (of(replace(BANK_LINE, receipt_key=ZERO_BYTES32)), "signs receipts under its key"),
     "a vault with a key": (of(replace(VAULT_LINE, receipt_key=BANK_LINE.receipt_key)), "for a vault zero stands"),
     "an asset without a name": (of(replace(BANK_LINE, assets=("",))), "an asset's name has 1 to 128 bytes"),
+    "a payment system that is no pivot": (
+        of(ledger("bank:wire", LedgerClass.DIRECT, is_pivot=False)),
+        "can only be the pivot",
+    ),
+    "a window of more than a week": (
+        replace(REGISTRY, pivot_window_max_s=Uint64(PIVOT_WINDOW_MAX_S + 1)),
+        "604801 s; 604800 s are the most",
+    ),
     "a vault named as a bank": (of(ledger(BANK, LedgerClass.VAULT)), "is named eip155:"),
 }
 
@@ -62,8 +70,15 @@ def test_a_faulty_registry_never_comes_into_force(faulty: Registry, message: str
 
 @pytest.mark.parametrize(
     "sound",
-    [EMPTY_REGISTRY, REGISTRY, many(REGISTRY_LEDGERS_MAX), of(replace(BANK_LINE, assets=tuple(map(str, range(256)))))],
-    ids=["empty", "usual", "most ledgers", "most assets"],
+    [
+        EMPTY_REGISTRY,
+        REGISTRY,
+        many(REGISTRY_LEDGERS_MAX),
+        of(replace(BANK_LINE, assets=tuple(map(str, range(256))))),
+        replace(REGISTRY, pivot_window_max_s=Uint64(PIVOT_WINDOW_MAX_S)),
+        of(replace(BANK_LINE, is_pivot=True), replace(VAULT_LINE, is_pivot=True)),
+    ],
+    ids=["empty", "usual", "most ledgers", "most assets", "the longest window", "pivots of other classes"],
 )
 def test_a_sound_registry_comes_into_force(sound: Registry) -> None:
     """At the bounds a registry is sound, and its ledgers are found by name."""
