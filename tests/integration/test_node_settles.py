@@ -11,7 +11,7 @@ from interlock.core.attestation import Fact
 from interlock.core.decision import Outcome
 from interlock.core.settlement import Cause, State
 from interlock.encoding.canonical import encode
-from interlock.entries.check import door
+from interlock.entries.door import Door
 from interlock.evidence.verify import verify_receipt
 from interlock.ordering.embedded.client import EmbeddedLog
 from interlock.ordering.embedded.sequencer import Pace, Sequencer
@@ -184,7 +184,7 @@ async def test_four_nodes_settle_on_the_real_sequencer_that_is_killed_amid_it(
 @asynccontextmanager
 async def sequencer_of(path: Path, clock: Callable[[], int], port: int) -> AsyncIterator[int]:
     """Run one life of a sequencer behind the network's door; give its port."""
-    check = door(NETWORK, COMMITTEE)
+    check = Door(NETWORK, COMMITTEE)
     sequencer = Sequencer(BlockStore(path, NETWORK), clock, check=check, pace=Pace(block_interval_s=0))
     making = asyncio.create_task(sequencer.run())
     server = LogServer(sequencer)

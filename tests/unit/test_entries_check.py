@@ -7,14 +7,15 @@ import pytest
 from interlock.core.attestation import Fact
 from interlock.core.committee import Committee, Epoch
 from interlock.core.decision import Outcome
-from interlock.core.entry import Anchor, Attest, Cancel, Configure, Entry, Instruct, Sign, SignDecisions
+from interlock.core.entry import Anchor, Attest, Cancel, Configure, Entry, Instruct, Sign, Certify
 from interlock.core.instruction import PartySignature, redact
 from interlock.core.limits import BATCH_ITEMS_MAX, EVIDENCE_BYTES_MAX, LEGS_MAX
 from interlock.core.rejection import Reason
 from interlock.encoding.canonical import encode
 from interlock.encoding.secp256k1 import ORDER
 from interlock.encoding.values import ZERO_ADDRESS, Height, Signature, Uint32, Uint64
-from interlock.entries.check import door, entry_fault
+from interlock.entries.check import entry_fault
+from interlock.entries.door import Door
 from support.world import (
     ALICE,
     BOB,
@@ -193,7 +194,7 @@ def test_a_signature_that_does_not_hold_is_refused(entry: Entry) -> None:
 
 @pytest.mark.parametrize("entry", [GOOD["attest"], GOOD["sign-decisions"]], ids=["attest", "sign-decisions"])
 @pytest.mark.parametrize("member", [4, 5, 2**32 - 1])
-def test_a_member_out_of_range_is_refused(entry: Attest | SignDecisions, member: int) -> None:
+def test_a_member_out_of_range_is_refused(entry: Attest | Certify, member: int) -> None:
     """There is no fifth of four members."""
     assert fault(replace(entry, member=Uint32(member))) == (Reason.NOT_A_MEMBER, f"Member {member} of 4.")  # type: ignore[arg-type]  # an index
 
@@ -261,12 +262,12 @@ def test_the_rejection_says_whose_signature_was_wanted() -> None:
 @pytest.mark.parametrize("entry", GOOD.values(), ids=GOOD.keys())
 def test_the_door_lets_a_good_entry_in(entry: Entry) -> None:
     """What may be ordered is met with silence."""
-    assert door(NETWORK, COMMITTEE)(encode(entry)) is None
+    assert Door(NETWORK, COMMITTEE)(encode(entry)) is None
 
 
 @pytest.mark.parametrize("entry", FORGED.values(), ids=FORGED.keys())
 def test_the_door_says_why_not(entry: Entry) -> None:
     """A forged entry, or bytes that are none, are refused with a sentence that begins with the reason's name."""
-    check = door(NETWORK, COMMITTEE)
+    check = Door(NETWORK, COMMITTEE)
     assert str(check(encode(entry))).startswith("SIGNATURE_INVALID: ")
     assert str(check(encode(entry)[:-1])).startswith("MALFORMED: ")

@@ -5,7 +5,7 @@ What passes here is an entry that the core may apply; what does not is a `Reject
 Source: specification 4 and 11.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 from interlock.core.attestation import attestation_digest
@@ -49,17 +49,6 @@ def decode_entry(data: bytes) -> Entry | Rejection:
     except Malformed as error:
         return Rejection(Reason.MALFORMED, detail=f"{error}.")
     return entry
-
-
-def door(network_id: Bytes32, committee: Committee) -> Callable[[bytes], str | None]:
-    """Give the check of a log's door: None for an entry that may be ordered, else the sentence that says why not."""
-
-    def check(data: bytes) -> str | None:
-        entry = decode_entry(data)
-        fault = entry if isinstance(entry, Rejection) else entry_fault(entry, network_id, committee)
-        return None if fault is None else str(fault)
-
-    return check
 
 
 def entry_fault(entry: Entry, network_id: Bytes32, committee: Committee) -> Rejection | None:
