@@ -90,10 +90,16 @@ class World:
         self.events.extend(events)
 
     def instruct(
-        self, id_: bytes, *legs: Leg, pivot: str = "", prepare_by: int = START + 1_000, signers: set[str] | None = None
+        self,
+        id_: bytes,
+        *legs: Leg,
+        pivot: str = "",
+        prepare_by: int = START + 1_000,
+        has_condition: bool = False,
+        signers: set[str] | None = None,
     ) -> None:
         """Make terms, and have them signed: by all, unless some are named."""
-        self.terms[id_] = Instructed(id_, legs, pivot, START, prepare_by, WINDOW)
+        self.terms[id_] = Instructed(id_, legs, pivot, START, prepare_by, WINDOW, has_condition)
         required = {leg.signer for leg in legs} if signers is None else signers
         self.say(self.terms[id_], *(Signed(id_, signer) for signer in sorted(required)))
 

@@ -1,24 +1,19 @@
 """Lawful stories: every way in which a settlement may begin, stand and end."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
-from auditor_script import ASSET, BANK, BOND, CASH, CHAIN, EURO, NODES, START, SUSPENSE, WINDOW, World, settle
+from auditor_script import ASSET, BANK, BOND, CASH, CHAIN, EURO, NODES, START, WINDOW, World, settle
 
 from interlock.auditor.event import (
     ABORT,
     COMMIT,
-    AccountFrozen,
-    AccountThawed,
-    ByzantineDeclared,
-    CertificateFormed,
+    ConditionMet,
     EpochBegan,
-    EvidencePublished,
-    LedgerHeard,
-    LedgerSilenced,
+    HoldRequested,
     Leg,
     NodeDecided,
-    StateHash,
+    ReleaseSigned,
+    Signed,
 )
 from interlock.auditor.ledger_event import HELD, OUTSIDE, BooksClosed, Captured
 
@@ -169,132 +164,6 @@ def redirected_by_the_payer(world: World) -> None:
     world.redirect(ID, 0, "alice", "carol")
 
 
-def captured_into_suspense(world: World) -> None:
-    world.instruct(ID, ASSET, CASH)
-    world.hold(ID, 0)
-    world.hold(ID, 1)
-    settle(world, ID, COMMIT, [0])
-    world.freeze(BANK, "DE-alice")
-    world.accept(ID, 1, COMMIT)
-    world.capture(ID, 1, SUSPENSE)
-
-
-def released_by_consent(world: World) -> None:
-    # One hold ends by consent, and the others are returned.
-    world.instruct(ID, ASSET, CASH)
-    world.hold(ID, 0)
-    world.hold(ID, 1)
-    world.consent(ID, 0, "carol")
-    settle(world, ID, ABORT, [1])
-
-
-def consent_too_late_to_stop_it(world: World) -> None:
-    # A hold ends by consent after the last honest vote, and the other is delivered.
-    world.instruct(ID, ASSET, CASH)
-    world.hold(ID, 0)
-    world.hold(ID, 1)
-    world.consent(ID, 0, "alice")
-    settle(world, ID, COMMIT, [1])
-
-
-def lost_and_aborted(world: World) -> None:
-    world.instruct(ID, ASSET, CASH)
-    world.hold(ID, 0)
-    world.hold(ID, 1)
-    world.lose(ID, 0, 5)
-    settle(world, ID, ABORT, [1])
-
-
-def shrunk_and_committed(world: World) -> None:
-    # What is lost after the last honest vote stays stuck; the other leg is delivered.
-    world.instruct(ID, ASSET, CASH)
-    world.hold(ID, 0)
-    world.hold(ID, 1)
-    world.lose(ID, 0, 2, "carol")
-    settle(world, ID, COMMIT, [1])
-
-
-def halted_for_good(world: World) -> None:
-    world.instruct(ID, ASSET, CASH)
-    world.hold(ID, 0)
-    world.hold(ID, 1)
-    world.halt(ID, 1)
-    settle(world, ID, ABORT, [0])
-
-
-def halted_and_resumed(world: World) -> None:
-    world.instruct(ID, ASSET, CASH)
-    world.hold(ID, 0)
-    world.hold(ID, 1)
-    world.halt(ID, 1)
-    world.resume(ID, 1)
-    settle(world, ID, COMMIT, [0, 1])
-
-
-def frozen_payee(world: World) -> None:
-    world.instruct(ID, ASSET, CASH)
-    world.hold(ID, 0)
-    world.hold(ID, 1)
-    settle(world, ID, COMMIT, [1])
-    world.freeze(CHAIN, "bob")
-
-
-def silent_ledger(world: World) -> None:
-    world.instruct(ID, ASSET, CASH)
-    world.hold(ID, 0)
-    world.hold(ID, 1)
-    world.say(LedgerSilenced(BANK))
-    settle(world, ID, COMMIT, [0])
-
-
-def silent_pivot(world: World) -> None:
-    # The order is out and nobody answers: every hold waits.
-    world.instruct(ID, ASSET, CASH, pivot=BANK)
-    world.hold(ID, 0)
-    world.order(ID)
-    world.say(LedgerSilenced(BANK))
-
-
-def silent_and_heard_again(world: World) -> None:
-    world.say(LedgerSilenced(BANK), AccountFrozen(BANK, "DE-alice"))
-    committed(world)
-    world.say(LedgerHeard(BANK), AccountThawed(BANK, "DE-alice"))
-
-
-def a_liar_within_the_bound(world: World) -> None:
-    # One of four says what it likes, is convicted, and changes nothing.
-    world.say(ByzantineDeclared("n3"))
-    world.instruct(ID, ASSET, CASH)
-    world.hold(ID, 0)
-    world.hold(ID, 1)
-    world.say(NodeDecided("n3", ID, ABORT, world.now), StateHash("n3", 9, b"another"))
-    world.say(CertificateFormed(ID, ABORT, 1, ("n3", "n3", "n3", "stranger")))
-    world.say(EvidencePublished("two outcomes", "n3", ID))
-    world.say(*(NodeDecided(node, ID, COMMIT, world.now) for node in NODES[:3]))
-    world.certify(ID, COMMIT)
-    for leg in (0, 1):
-        world.accept(ID, leg, COMMIT)
-        world.capture(ID, leg)
-
-
-def a_lying_bank_that_holds_otherwise(world: World) -> None:
-    # A bank records other terms, which is no ground for COMMIT; the settlement is aborted.
-    world.say(ByzantineDeclared(BANK))
-    hold_otherwise(world)
-    settle(world, ID, ABORT, [0, 1])
-
-
-def certified_again_by_the_next_epoch(world: World) -> None:
-    world.instruct(ID, ASSET, CASH)
-    world.hold(ID, 0)
-    world.hold(ID, 1)
-    settle(world, ID, COMMIT, [0])
-    world.say(EpochBegan(2, ("n0", "n1", "n2", "n4")))
-    world.say(CertificateFormed(ID, COMMIT, 2, ("n1", "n2", "n4")))
-    world.accept(ID, 1, COMMIT, epoch=2)
-    world.capture(ID, 1)
-
-
 def late_words_of_what_has_ended(world: World) -> None:
     # Slow nodes, later epochs and repeated deliveries may speak of a settlement that is forgotten.
     committed(world)
@@ -313,6 +182,40 @@ def aborted_terms_that_nobody_brought(world: World) -> None:
     # What has no terms can only be aborted.
     world.say(*(NodeDecided(node, OTHER, ABORT, world.now) for node in NODES))
     world.certify(OTHER, ABORT)
+
+
+def held_by_request(world: World) -> None:
+    # The bank's customer asks for the hold and never signs; nothing can come of it but a return.
+    world.instruct(ID, ASSET, CASH, signers=set())
+    world.say(HoldRequested(ID, 1))
+    world.hold(ID, 1)
+    settle(world, ID, ABORT, [1])
+
+
+def committed_on_condition(world: World) -> None:
+    world.instruct(ID, ASSET, CASH, has_condition=True)
+    world.hold(ID, 0)
+    world.hold(ID, 1)
+    world.say(ConditionMet(ID))
+    settle(world, ID, COMMIT, [0, 1])
+
+
+def ordered_on_condition(world: World) -> None:
+    world.instruct(ID, ASSET, CASH, pivot=BANK, has_condition=True)
+    world.hold(ID, 0)
+    world.say(ConditionMet(ID))
+    world.order(ID)
+    world.execute(ID, world.now + WINDOW)
+    settle(world, ID, COMMIT, [0])
+
+
+def words_about_nothing(world: World) -> None:
+    # Signatures under terms that nobody knows, or of legs that are not there, mean nothing.
+    world.say(Signed(OTHER, "alice"), ReleaseSigned(OTHER, 0, "alice", "bob"), HoldRequested(OTHER, 0))
+    world.say(ConditionMet(OTHER))
+    committed(world)
+    world.instruct(OTHER, ASSET)
+    world.say(HoldRequested(OTHER, 1))
 
 
 def payments_beside(world: World) -> None:
@@ -350,11 +253,3 @@ def aborted_and_tombstoned_twice(world: World) -> None:
 STORIES: list[Callable[[World], None]] = [
     story for name, story in list(globals().items()) if getattr(story, "__module__", None) == __name__
 ]
-
-
-def hold_otherwise(world: World) -> None:
-    """Have the bank hold, and end, another amount than signed."""
-    world.instruct(ID, ASSET, CASH)
-    world.hold(ID, 0)
-    world.terms[ID] = replace(world.terms[ID], legs=(ASSET, replace(CASH, amount=899)))
-    world.hold(ID, 1)

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 
+import auditor_stories as lawful
+import auditor_trouble as trouble
 import pytest
 from auditor_script import World, judge
-from auditor_stories import STORIES
+
+STORIES = [*lawful.STORIES, *trouble.STORIES]
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)

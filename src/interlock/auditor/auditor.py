@@ -120,6 +120,8 @@ def _on_faults_stopped(run: Run, event: told.FaultsStopped) -> None:
 _JUDGES: dict[type[object], Callable[[Run, Any], None]] = {
     told.Instructed: parties.on_instructed,
     told.Signed: parties.on_signed,
+    told.HoldRequested: parties.on_hold_requested,
+    told.ConditionMet: parties.on_condition_met,
     told.ReleaseSigned: parties.on_release_signed,
     by_ledger.Opened: _on_opened,
     by_ledger.SuspenseOpened: _on_suspense_opened,
@@ -141,6 +143,7 @@ _JUDGES: dict[type[object], Callable[[Run, Any], None]] = {
     by_ledger.OrderExecuted: pivot.on_order_executed,
     by_ledger.OrderNever: pivot.on_order_never,
     told.EpochBegan: decisions.on_epoch_began,
+    told.EpochClosed: decisions.on_epoch_closed,
     told.NodeDecided: decisions.on_node_decided,
     told.CertificateFormed: decisions.on_certificate_formed,
     told.OrderCertified: pivot.on_order_certified,

@@ -36,7 +36,7 @@ STANDING = frozenset({LegState.HELD, LegState.ENTITLED})
 class LegCase:
     """One leg."""
 
-    __slots__ = ("hold", "is_halted", "is_lost", "last", "left", "state", "terms")
+    __slots__ = ("hold", "is_halted", "is_lost", "is_requested", "last", "left", "state", "terms")
 
     def __init__(self, terms: Leg) -> None:
         self.terms = terms
@@ -47,6 +47,8 @@ class LegCase:
         """What brought it into its state."""
         self.left = 0
         """What of the held amount is still there."""
+        self.is_requested = False
+        """The account's holder asked for the hold."""
         self.is_halted = False
         self.is_lost = False
         """Some of the hold was lost, or all."""
@@ -64,6 +66,7 @@ class Case:
         "executed",
         "given",
         "is_past",
+        "is_ready",
         "legs",
         "never",
         "open_legs",
@@ -106,6 +109,8 @@ class Case:
         """The first event that put a leg on the side of ABORT."""
         self.accused: frozenset[Tag] = frozenset()
         """What it was accused of that is told once."""
+        self.is_ready = not terms.has_condition
+        """The condition is met, or there is none."""
         self.is_past = False
         """Every ledger's own time is past `prepare_by`: no hold can begin any more."""
 
@@ -118,7 +123,8 @@ class Case:
     def is_done(self) -> bool:
         """Tell whether nothing of it can still change lawfully, so that its outcome is all there is to remember."""
         if not self.open_legs:
-            return bool(self.outcome)
+            # A pivot may have ended everything before the certificate exists that its ledger is given in the end.
+            return bool(self.outcome) and (bool(self.certificates) or self.is_past)
         if not self.is_past or self.standing_legs:
             return False
         # Where all legs are the pivot's nothing need be held before the order, which may be certified late.

@@ -4,7 +4,7 @@ Source: specification 4 (decision rule), 5 (certificates and epochs), 10 (I3, I5
 """
 
 from interlock.auditor.case import Case
-from interlock.auditor.event import COMMIT, CertificateFormed, EpochBegan, NodeDecided
+from interlock.auditor.event import COMMIT, CertificateFormed, EpochBegan, EpochClosed, NodeDecided
 from interlock.auditor.judgement import judge_abort, judge_commit
 from interlock.auditor.ledger_event import CertificateAccepted
 from interlock.auditor.run import Committee, Run
@@ -18,6 +18,11 @@ def on_epoch_began(run: Run, event: EpochBegan) -> None:
     if known != committee:
         facts: Facts = (("first", sorted(known.members)), ("then", sorted(committee.members)))
         run.docket.accuse(Tag.I3, b"", "An epoch had two committees", facts, event)
+
+
+def on_epoch_closed(run: Run, event: EpochClosed) -> None:
+    """Count the signatures of its members no longer; the committee of that epoch stays the only one."""
+    run.closed.add(event.epoch)
 
 
 def on_node_decided(run: Run, event: NodeDecided) -> None:

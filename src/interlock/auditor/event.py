@@ -47,6 +47,8 @@ class Instructed:
     settle_from: int
     prepare_by: int
     pivot_window: int
+    has_condition: bool = False
+    """Whether a workflow's result must be met before anything is committed or ordered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,21 @@ class Signed:
 
     settlement: bytes
     signer: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRequested:
+    """The holder of an account asked its own ledger for the hold of a leg, which needs no signature then (B13)."""
+
+    settlement: bytes
+    leg: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionMet:
+    """The condition of the terms is met: said when the first honest node can see it."""
+
+    settlement: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +94,13 @@ class EpochBegan:
 
     epoch: int
     members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EpochClosed:
+    """The rotation away from an epoch is final on every ledger: what its members sign from here on proves nothing."""
+
+    epoch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +162,11 @@ class EvidencePublished:
 
 @dataclass(frozen=True, slots=True)
 class ByzantineDeclared:
-    """This node, or this ledger's operator, may do anything: its word counts for nothing, evidence may name it."""
+    """This node, or this ledger's operator, may do anything, and evidence may name it.
+
+    A node's word then counts for nothing. A ledger may hold on other terms than signed, and may leave holds as they
+    are; what it does without a certificate is accused all the same.
+    """
 
     name: str
 
@@ -198,8 +226,8 @@ class Finished:
     at: int
 
 
-Party = Instructed | Signed | ReleaseSigned
-OfNode = EpochBegan | NodeDecided | CertificateFormed | OrderCertified | StateHash | EvidencePublished
+Party = Instructed | Signed | HoldRequested | ConditionMet | ReleaseSigned
+OfNode = EpochBegan | EpochClosed | NodeDecided | CertificateFormed | OrderCertified | StateHash | EvidencePublished
 Declared = ByzantineDeclared | LossDeclared | AccountFrozen | AccountThawed | LedgerSilenced | LedgerHeard
 Event = Party | OnLedger | OfNode | Declared | FaultsStopped | Finished
 """The whole vocabulary."""

@@ -34,9 +34,9 @@ def on_hold_made(run: Run, event: HoldMade) -> None:
     if at > case.terms.prepare_by:
         facts = (("at", at), ("prepare_by", case.terms.prepare_by))
         run.docket.accuse(Tag.B7, case.id, "A hold began after prepare_by", facts, case.terms, event)
-    if leg.terms.signer in case.unsigned:
+    if leg.terms.signer in case.unsigned and not leg.is_requested:
         facts = (("leg", event.leg), ("signer", leg.terms.signer))
-        run.docket.accuse(Tag.I2, case.id, "A hold was made without its payer's signature", facts, case.terms, event)
+        run.docket.accuse(Tag.I2, case.id, "A hold was made without its payer's will", facts, case.terms, event)
     if leg.state is not LegState.PENDING:
         facts = (("leg", event.leg), ("state", leg.state.name))
         run.docket.accuse(Tag.I4, case.id, "A leg was held that had moved", facts, leg.last, event)

@@ -12,8 +12,13 @@ from interlock.auditor.violation import Facts, Tag
 def judge_commit(run: Run, case: Case, event: Event, *, is_executed: bool) -> None:
     """Accuse (I2) unless all have signed, every leg outside the pivot was held as signed, and the pivot has executed.
 
-    What comes before the pivot's execution, the order and the execution itself, passes `is_executed` as true.
+    A condition that is not met is accused as well (RULE). What comes before the pivot's execution, the order and the
+    execution itself, passes `is_executed` as true.
     """
+    if not case.is_ready and Tag.RULE not in case.accused:
+        case.accused |= {Tag.RULE}
+        name = type(event).__name__
+        run.docket.accuse(Tag.RULE, case.id, f"{name} came before the condition was met", (), case.terms, event)
     if not case.unheld and not case.unsigned and (is_executed or not case.terms.pivot):
         return
     if Tag.I2 in case.accused:

@@ -2,7 +2,7 @@
 
 A hold has ended when the entitlement has passed, even if the value is still to be paid. Excused is only what the run
 declared and did not take back: a halted or lost hold, a silent ledger, a frozen account, and every hold of a settlement
-that waits for the answer of a silent pivot.
+that waits for the answer of a silent pivot. Whose operator may do anything is as good as silent.
 
 Source: specification 10 (I7), 1 and 4 (ended), 9.
 """
@@ -41,9 +41,10 @@ def on_finished(run: Run, event: Finished) -> None:
 
 def _is_excused(run: Run, case: Case, leg: LegCase) -> bool:
     terms, ledger = case.terms, leg.terms.ledger
-    if leg.is_halted or leg.is_lost or ledger in run.silent:
+    unreliable = run.silent | run.byzantine
+    if leg.is_halted or leg.is_lost or ledger in unreliable:
         return True
     if not case.outcome:
-        return case.order is not None and terms.pivot in run.silent
+        return case.order is not None and terms.pivot in unreliable
     owed_to = leg.terms.payee if case.outcome == COMMIT else leg.terms.payer
     return (ledger, owed_to) in run.frozen

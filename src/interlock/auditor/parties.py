@@ -6,7 +6,7 @@ Source: specification 3 and 6 (release).
 import heapq
 
 from interlock.auditor.case import Case
-from interlock.auditor.event import Instructed, ReleaseSigned, Signed
+from interlock.auditor.event import ConditionMet, HoldRequested, Instructed, ReleaseSigned, Signed
 from interlock.auditor.run import Run
 from interlock.auditor.violation import Tag
 
@@ -28,6 +28,20 @@ def on_signed(run: Run, event: Signed) -> None:
     case = run.cases.get(event.settlement)
     if case is not None:
         case.unsigned.discard(event.signer)
+
+
+def on_hold_requested(run: Run, event: HoldRequested) -> None:
+    """Note that a hold may be made without a signature."""
+    case = run.cases.get(event.settlement)
+    if case is not None and 0 <= event.leg < len(case.legs):
+        case.legs[event.leg].is_requested = True
+
+
+def on_condition_met(run: Run, event: ConditionMet) -> None:
+    """Note that nothing stands in the way of a COMMIT but holds and signatures."""
+    case = run.cases.get(event.settlement)
+    if case is not None:
+        case.is_ready = True
 
 
 def on_release_signed(run: Run, event: ReleaseSigned) -> None:

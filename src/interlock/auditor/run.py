@@ -41,6 +41,7 @@ class Run:
         "books",
         "byzantine",
         "cases",
+        "closed",
         "committees",
         "deadlines",
         "docket",
@@ -66,6 +67,8 @@ class Run:
         self.deadlines: list[tuple[int, bytes]] = []
         """A heap of `prepare_by` and id, until every ledger's time is past it."""
         self.committees: dict[int, Committee] = {}
+        self.closed: set[int] = set()
+        """Epochs whose signatures count no longer."""
         self.hashes: dict[int, StateHash] = {}
         """The first hash told of each height."""
         self.evidence: dict[bytes, frozenset[str]] = {}
@@ -81,7 +84,9 @@ class Run:
     def is_quorum(self, epoch: int, signers: tuple[str, ...]) -> bool:
         """Tell whether so many members of that epoch signed that it counts."""
         committee = self.committees.get(epoch)
-        return committee is not None and len(committee.members.intersection(signers)) >= committee.quorum
+        if committee is None or epoch in self.closed:
+            return False
+        return len(committee.members.intersection(signers)) >= committee.quorum
 
     def may_lose(self, ledger: str, settlement: bytes) -> bool:
         """Tell whether the run declared that holds of a settlement may be lost or halted there."""
