@@ -59,15 +59,16 @@ def _take_office(replica: "Replica", applied: Applied) -> bool:
     replica.pending = None
     replica.ballots.clear()
     applied.rotated = certificate
-    for known in tuple(replica.settlements.values()):
-        replica.take(known.id, lifecycle.hand_over(known, replica.committee.epoch), applied)
+    for id_ in sorted(replica.settlements):
+        replica.take(id_, lifecycle.hand_over(replica.settlements[id_], replica.committee.epoch), applied)
     replica.touch(*replica.settlements)
     return True
 
 
 def _form_batches(replica: "Replica", block: Block, decided: Iterable[SettlementId], applied: Applied) -> None:
     """Let what this block decided be signed as one, in batches of at most `BATCH_LEAVES_MAX`."""
-    waiting = [replica.settlements[id_] for id_ in decided if id_ in replica.settlements]
+    open_ = (replica.settlements[id_] for id_ in decided if id_ in replica.settlements)
+    waiting = [each for each in open_ if each.certificate is None]
     for first in range(0, len(waiting), BATCH_LEAVES_MAX):
         part = waiting[first : first + BATCH_LEAVES_MAX]
         decisions = tuple(each.decision for each in part if each.decision is not None)

@@ -23,11 +23,17 @@ class Indexes:
         self._live: dict[SettlementId, tuple[Lane, ...]] = {}
         self._counted: set[SettlementId] = set()
 
-    def begin(self, settlement: Settlement) -> None:
-        """Note when a new settlement is to be looked at again."""
-        heapq.heappush(self._timers, (settlement.terms.prepare_by + 1, settlement.id))
+    def begin(self, settlement: Settlement, now: int) -> None:
+        """Note when a settlement is to be looked at again, after `now`: what is due by then was looked at already.
+
+        A replica that goes on from a snapshot begins with all that is open, and must look when the others look.
+        """
+        times = [settlement.terms.prepare_by + 1]
         if settlement.state in UNDECIDED:
-            heapq.heappush(self._timers, (settlement.terms.settle_from, settlement.id))
+            times.append(settlement.terms.settle_from)
+        for time in times:
+            if time > now:
+                heapq.heappush(self._timers, (time, settlement.id))
 
     def due(self, time: int) -> list[SettlementId]:
         """Take out what is due at this time, the earliest first."""
@@ -48,9 +54,9 @@ class Indexes:
             for lane in self._live.pop(id_):
                 del self.live_lanes[lane]
 
-    def restore(self, settlement: Settlement) -> None:
-        """Index a settlement of a snapshot."""
-        self.begin(settlement)
+    def restore(self, settlement: Settlement, now: int) -> None:
+        """Index a settlement of a snapshot of this time."""
+        self.begin(settlement, now)
         if settlement.matched_at:
             self._live[settlement.id] = lanes_of(settlement.terms)
             self.live_lanes.update(dict.fromkeys(self._live[settlement.id], settlement.id))

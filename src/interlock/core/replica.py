@@ -206,7 +206,7 @@ class Replica:
         self.ballots.restore(snapshot.tallies, snapshot.signings, snapshot.batches)
         for settlement in snapshot.settlements:
             self.settlements[settlement.id] = settlement
-            self._indexes.restore(settlement)
+            self._indexes.restore(settlement, self.time)
             self._hash.touch(settlement.id)
         self.now = self.context()
 
@@ -300,8 +300,10 @@ class Replica:
         if fault is not None:
             return [fault]
         self.now = self.context()
-        for known in tuple(self.settlements.values()):  # a ledger that was struck off may have been the last one open
-            self.take(known.id, advance(known, self.now), applied)
+        # A ledger that was struck off may have been the last one open. By rising id, since the order decides who has a
+        # lane that comes free, and a replica that was restored must not have another.
+        for id_ in sorted(self.settlements):
+            self.take(id_, advance(self.settlements[id_], self.now), applied)
         return []
 
     def _batch_fault(self, entry: Attest | Certify) -> Rejection | None:
@@ -336,9 +338,11 @@ class Replica:
         applied.steps.append(Change(before, outcome))
         self._hash.touch(id_)
         if before is None:
-            self._indexes.begin(outcome)
+            self._indexes.begin(outcome, self.time)
         self._indexes.follow(outcome)
         decision = outcome.decision
+        if decision is not None and (before is None or before.decision is None):
+            self.ballots.certified(id_)  # an order's signatures that came to no certificate are none of the decision
         if outcome.state in ENDED and decision is not None:
             self.settlements.pop(id_, None)
             self.ballots.forget(id_)
