@@ -20,7 +20,7 @@ from interlock.core.decision import (
     batch_root_digest,
     decision_digest,
 )
-from interlock.core.entry import Anchor, Attest, Cancel, Certify, Configure, Instruct, Sign
+from interlock.core.entry import Anchor, Attest, Cancel, Certify, Configure, Instruct, Rotate, Sign, SignRotation
 from interlock.core.instruction import (
     AccountLeg,
     AccountTerms,
@@ -44,6 +44,7 @@ from interlock.core.registry import (
     SignedConfiguration,
     configuration_digest,
 )
+from interlock.core.rotation import Rotation, SignedSuccession, Succession, rotation_digest, succession_digest
 from interlock.encoding.keccak import keccak256
 from interlock.encoding.secp256k1 import address_of, sign_digest
 from interlock.encoding.values import (
@@ -312,6 +313,19 @@ def signed_batch(member: int, batch: DecisionBatch) -> SignedBatch:
 def signed_order(member: int, order: Order) -> SignedOrder:
     """Give a member's signature of an order."""
     return SignedOrder(order, NODES[member].sign(order_digest(NETWORK, order)))
+
+
+def rotate(members: Iterable[Address], *keys: Key, epoch: int = FIRST_EPOCH) -> Rotate:
+    """Give the entry that names the next committee, signed by these keys, or else by a quorum."""
+    succession = Succession(Epoch(Uint64(epoch)), tuple(members))
+    digest = succession_digest(NETWORK, succession)
+    return Rotate(SignedSuccession(succession, tuple(each.consent(digest) for each in keys or NODES[:3])))
+
+
+def sign_rotation(member: int, rotation: Rotation, *, key: Key | None = None) -> SignRotation:
+    """Give a member's signature of the pending rotation."""
+    signature = (key or NODES[member]).sign(rotation_digest(NETWORK, rotation))
+    return SignRotation(MemberIndex(Uint32(member)), rotation, signature)
 
 
 def evidence_of(document: bytes) -> Bytes32:

@@ -5,6 +5,7 @@ from itertools import permutations
 import pytest
 
 from interlock.core.attestation import Fact
+from interlock.core.decision import Outcome
 from interlock.core.instruction import RedactedInstruction, redact
 from interlock.core.rejection import Reason
 from interlock.core.settlement import Cause, State
@@ -186,3 +187,58 @@ def test_an_instruction_that_ended_cannot_come_back() -> None:
         for entry in (instruct(instruction(), ALICE, BOB), sign(id_, ALICE)):
             assert log.block(entry).reasons == [Reason.ALREADY_DECIDED]
         assert id_ not in log.replica.settlements
+
+
+def test_a_contract_wallets_own_call_is_its_consent() -> None:
+    """A quorum that saw it counts as the signature, and matches where it was the last one missing; fewer do not."""
+    log = Log()
+    id_ = log.instruct(instruction(), BOB)
+    log.vote(id_, Fact.SIGNED, [0], [0, 1])
+    assert (log[id_].state, log[id_].unsigned) == (State.ALLEGED, (ALICE.address,))
+    log.vote(id_, Fact.SIGNED, [0], [2])
+    assert (log[id_].state, log[id_].consents, log[id_].unsigned) == (State.PREPARING, (ALICE.address,), ())
+    assert [each.signer for each in log[id_].signatures] == [BOB.address]
+
+
+def test_a_wallets_consent_is_for_all_of_its_legs() -> None:
+    """One payer of two legs consents once, as it would sign once."""
+    log = Log()
+    id_ = log.instruct(instruction(2, 1), BOB)
+    log.vote(id_, Fact.SIGNED, [1])
+    assert log[id_].state is State.PREPARING
+
+
+def test_a_wallets_consent_matches_no_hidden_terms() -> None:
+    """All have consented to what the log cannot read; the terms match it."""
+    log, terms = Log(), instruction()
+    log.block(instruct(redact(terms), BOB))
+    log.vote(id_of(terms), Fact.SIGNED, [0])
+    assert log[id_of(terms)].state is State.ALLEGED
+    assert log.block(instruct(terms, BOB)).reasons == []
+    assert log[id_of(terms)].state is State.PREPARING
+
+
+@pytest.mark.parametrize(
+    ("stage", "leg"),
+    [(Stage.ALLEGED, 1), (Stage.PREPARING, 0), (Stage.COMMITTED, 0), (Stage.ABORTED, 0), (Stage.ORDERED, 0)],
+)
+def test_consent_by_a_call_is_for_legs_on_chain_before_the_match(stage: Stage, leg: int) -> None:
+    """A bank's customer signs, and once it is matched nobody's consent is looked for."""
+    log, id_ = at(stage)
+    assert log.vote(id_, Fact.SIGNED, [leg]).reasons == [Reason.FACT_OUT_OF_ORDER] * 3
+
+
+def test_a_consent_that_comes_at_a_bad_moment_is_kept() -> None:
+    """What a ledger shows cannot be brought again: with the next signature at a better moment it matches."""
+    log = Log()
+    waiting = log.instruct(instruction(salt=2), BOB)
+    first = log.instruct(instruction())
+    log.vote(waiting, Fact.SIGNED, [0])
+    assert (log[waiting].state, log[waiting].unsigned) == (State.ALLEGED, ())
+    assert log.block(sign(waiting, BOB)).reasons == [Reason.LANE_LIVE]
+    log.block(cancel(first, ALICE, BOB))
+    log.certify(first, Outcome.ABORT)
+    log.vote(first, Fact.RETURNED)
+    assert log.block(sign(waiting, STRANGER)).reasons == [Reason.SIGNER_NOT_REQUIRED]
+    assert log.block(sign(waiting, BOB)).reasons == []
+    assert log[waiting].state is State.PREPARING

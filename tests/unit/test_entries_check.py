@@ -5,15 +5,37 @@ from dataclasses import replace
 import pytest
 
 from interlock.core.attestation import Fact
-from interlock.core.committee import Committee, Epoch
-from interlock.core.decision import Outcome
-from interlock.core.entry import Anchor, Attest, Cancel, Configure, Entry, Instruct, Sign, Certify
+from interlock.core.committee import FIRST_EPOCH, Committee, Epoch, MemberIndex
+from interlock.core.decision import Certificate, Decision, DecisionBatch, Outcome, assemble
+from interlock.core.entry import (
+    Anchor,
+    Attest,
+    Cancel,
+    Certify,
+    Configure,
+    Entry,
+    Evidence,
+    Instruct,
+    Rotate,
+    Sign,
+    SignRotation,
+)
+from interlock.core.fraud import (
+    AttestationFraud,
+    CertificateFraud,
+    DecisionFraud,
+    OrderFraud,
+    RotationFraud,
+    SignedRotation,
+)
 from interlock.core.instruction import PartySignature, redact
 from interlock.core.limits import BATCH_ITEMS_MAX, EVIDENCE_BYTES_MAX, LEGS_MAX
+from interlock.core.order import Order
 from interlock.core.rejection import Reason
+from interlock.core.rotation import Rotation
 from interlock.encoding.canonical import encode
-from interlock.encoding.secp256k1 import ORDER
-from interlock.encoding.values import ZERO_ADDRESS, Height, Signature, Uint32, Uint64
+from interlock.encoding.secp256k1 import ORDER as CURVE_ORDER
+from interlock.encoding.values import ZERO_ADDRESS, Height, Signature, Uint32, Uint64, UnixSeconds
 from interlock.entries.check import entry_fault
 from interlock.entries.door import Door
 from support.world import (
@@ -22,20 +44,27 @@ from support.world import (
     COMMITTEE,
     NETWORK,
     NODES,
+    PAYMENT_ONLY,
     REGISTRY,
+    START,
     STRANGER,
     attest,
     attestation,
     cancel,
+    certify,
     configure,
     evidence_of,
     id_of,
     instruct,
     instruction,
     key,
+    rotate,
     sign,
     sign_decisions,
+    sign_rotation,
+    signed_batch,
     signed_decision,
+    signed_order,
     word,
 )
 
@@ -47,6 +76,30 @@ DOCUMENT = b'{"seen":true}'
 SEEN = attestation(0, ID, 0, Fact.HELD, evidence=evidence_of(DOCUMENT))
 COMMIT = signed_decision(1, ID, Outcome.COMMIT)
 MANY = tuple(key(number) for number in range(1, LEGS_MAX + 2))
+
+
+BATCHED = signed_batch(1, DecisionBatch(word(8), FIRST_EPOCH, Height(Uint64(4))))
+PAY = Order(ID, PAYMENT_ONLY, UnixSeconds(Uint64(START)), FIRST_EPOCH)
+PAY_LATER = replace(PAY, last_valid=UnixSeconds(Uint64(START + 1)))
+ORDERED = signed_order(1, PAY)
+SUCCESSORS = tuple(key(number).address for number in range(201, 205))
+ROTATION = Rotation(FIRST_EPOCH, word(1), Height(Uint64(4)), word(2))
+OTHER_ROTATION = replace(ROTATION, decisions_root=word(3))
+RETURNED = attestation(3, ID, 0, Fact.RETURNED)
+FOURTH = MemberIndex(Uint32(3))
+
+
+def handed_over(member: int, rotation: Rotation) -> SignedRotation:
+    """Give a rotation with a member's signature, as evidence has it."""
+    return SignedRotation(rotation, sign_rotation(member, rotation).signature)
+
+
+def certificate(outcome: Outcome, members: tuple[int, ...] = (0, 1, 2)) -> Certificate:
+    """Give a certificate of the usual settlement."""
+    signed = {MemberIndex(Uint32(each)): signed_decision(each, ID, outcome).signature for each in members}
+    made = assemble(COMMITTEE, Decision(ID, outcome, FIRST_EPOCH), signed)
+    assert made is not None
+    return made
 
 
 def fault(entry: Entry) -> tuple[Reason, str] | None:
@@ -78,8 +131,26 @@ GOOD: dict[str, Entry] = {
     "attest, the fullest batch": attest(0, HERE, *(HELD,) * BATCH_ITEMS_MAX),
     "sign-decisions": sign_decisions(1, HERE, COMMIT),
     "sign-decisions, the fullest batch": sign_decisions(1, HERE, *(COMMIT,) * BATCH_ITEMS_MAX),
+    "certify, of each kind": certify(1, HERE, COMMIT, BATCHED, ORDERED),
+    "certify, an order alone": certify(1, HERE, ORDERED),
+    "certify, the fullest batch of each kind": certify(1, HERE, *(COMMIT,) * 254, BATCHED, ORDERED),
     "configure": configure(REGISTRY, 1),
     "configure, by a quorum and a stranger": configure(REGISTRY, 1, *NODES[:3], STRANGER),
+    "rotate": rotate(SUCCESSORS),
+    "rotate, by a quorum and a stranger": rotate(SUCCESSORS, *NODES[:3], STRANGER),
+    "sign-rotation": sign_rotation(2, ROTATION),
+    "evidence, attestations": Evidence(AttestationFraud(attestation(3, ID, 0, Fact.DELIVERED), RETURNED), FOURTH),
+    "evidence, of two epochs": Evidence(
+        AttestationFraud(attestation(3, ID, 0, Fact.DELIVERED, epoch=9), RETURNED), FOURTH
+    ),
+    "evidence, decisions": Evidence(
+        DecisionFraud(signed_decision(3, ID, Outcome.COMMIT), signed_decision(3, ID, Outcome.ABORT)), FOURTH
+    ),
+    "evidence, orders": Evidence(OrderFraud(signed_order(3, PAY), signed_order(3, PAY_LATER)), FOURTH),
+    "evidence, rotations": Evidence(RotationFraud(handed_over(3, ROTATION), handed_over(3, OTHER_ROTATION)), FOURTH),
+    "evidence, certificates": Evidence(
+        CertificateFraud(certificate(Outcome.COMMIT), certificate(Outcome.ABORT, members=(1, 2, 3))), None
+    ),
 }
 
 
@@ -117,8 +188,15 @@ MALFORMED: dict[str, tuple[Entry, str]] = {
     ),
     "a document that nobody names": (attest(0, HERE, HELD, documents=[DOCUMENT]), "named by no attestation"),
     "a document too many": (attest(0, HERE, SEEN, documents=[DOCUMENT, b"{}"]), "named by no attestation"),
-    "no decision": (sign_decisions(0, HERE), "1 to 256 decisions"),
-    "one decision too many": (sign_decisions(1, HERE, *(COMMIT,) * (BATCH_ITEMS_MAX + 1)), "1 to 256 decisions"),
+    "rotate, unsigned": (Rotate(replace(rotate(SUCCESSORS).signed, signatures=())), "0 signatures; 1 to 4"),
+    "rotate, one too many": (rotate(SUCCESSORS, *NODES, ALICE), "5 signatures; 1 to 4"),
+    "no signature of any kind": (certify(0, HERE), "1 to 256 signatures"),
+    "one signature too many of all kinds": (
+        certify(1, HERE, *(COMMIT,) * (BATCH_ITEMS_MAX - 1), BATCHED, ORDERED),
+        "1 to 256 signatures",
+    ),
+    "no decision": (sign_decisions(0, HERE), "1 to 256 signatures"),
+    "one decision too many": (sign_decisions(1, HERE, *(COMMIT,) * (BATCH_ITEMS_MAX + 1)), "1 to 256 signatures"),
 }
 
 
@@ -142,7 +220,7 @@ def swapped(entry: Instruct | Sign | Cancel) -> Entry:
 
 def high(signature: Signature) -> Signature:
     """Give the other signature of the same key over the same digest, with high s."""
-    s = ORDER - int.from_bytes(signature[32:64], "big")
+    s = CURVE_ORDER - int.from_bytes(signature[32:64], "big")
     return Signature(signature[:32] + s.to_bytes(32, "big") + bytes([55 - signature[64]]))
 
 
@@ -179,6 +257,23 @@ FORGED: dict[str, Entry] = {
     "sign-decisions, the other outcome": sign_decisions(
         1, HERE, replace(COMMIT, decision=replace(COMMIT.decision, outcome=Outcome.ABORT))
     ),
+    "certify, another's batch": certify(1, HERE, signed_batch(0, BATCHED.batch)),
+    "certify, another batch": certify(1, HERE, replace(BATCHED, batch=replace(BATCHED.batch, root=word(9)))),
+    "certify, another's order": certify(1, HERE, signed_order(0, PAY)),
+    "certify, another order": certify(1, HERE, replace(ORDERED, order=PAY_LATER)),
+    "certify, an order less": replace(certify(1, HERE, COMMIT, ORDERED), orders=()),
+    "rotate, to others": Rotate(
+        replace(rotate(SUCCESSORS).signed, succession=rotate(SUCCESSORS[::-1]).signed.succession)
+    ),
+    "sign-rotation, of another member": sign_rotation(2, ROTATION, key=NODES[1]),
+    "sign-rotation, of another rotation": replace(sign_rotation(2, ROTATION), rotation=OTHER_ROTATION),
+    "evidence, of two members": Evidence(AttestationFraud(attestation(2, ID, 0, Fact.DELIVERED), RETURNED), FOURTH),
+    "evidence, against another member": Evidence(
+        DecisionFraud(signed_decision(2, ID, Outcome.COMMIT), signed_decision(2, ID, Outcome.ABORT)), FOURTH
+    ),
+    "evidence, of a changed order": Evidence(
+        OrderFraud(signed_order(3, PAY), replace(signed_order(3, PAY), order=PAY_LATER)), FOURTH
+    ),
     "sign-decisions, an item less": replace(sign_decisions(1, HERE, COMMIT, COMMIT), decisions=(COMMIT,)),
 }
 
@@ -192,9 +287,49 @@ def test_a_signature_that_does_not_hold_is_refused(entry: Entry) -> None:
     assert "low s" in found[1]
 
 
-@pytest.mark.parametrize("entry", [GOOD["attest"], GOOD["sign-decisions"]], ids=["attest", "sign-decisions"])
+NO_FRAUD: dict[str, Evidence] = {
+    "one statement twice": Evidence(AttestationFraud(RETURNED, RETURNED), FOURTH),
+    "of two legs": Evidence(AttestationFraud(attestation(3, ID, 1, Fact.DELIVERED), RETURNED), FOURTH),
+    "one after the other": Evidence(AttestationFraud(attestation(3, ID, 0, Fact.HELD), RETURNED), FOURTH),
+    "one outcome in two epochs": Evidence(
+        DecisionFraud(signed_decision(3, ID, Outcome.COMMIT), signed_decision(3, ID, Outcome.COMMIT, epoch=2)), FOURTH
+    ),
+    "one order in two epochs": Evidence(
+        OrderFraud(signed_order(3, PAY), signed_order(3, replace(PAY, epoch=Epoch(Uint64(2))))), FOURTH
+    ),
+    "one rotation": Evidence(RotationFraud(handed_over(3, ROTATION), handed_over(3, ROTATION)), FOURTH),
+    "rotations of two epochs": Evidence(
+        RotationFraud(handed_over(3, ROTATION), handed_over(3, replace(OTHER_ROTATION, from_epoch=Epoch(Uint64(2))))),
+        FOURTH,
+    ),
+    "nobody's statements": replace(GOOD["evidence, decisions"], member=None),  # type: ignore[type-var]  # an Evidence
+    "one member's certificates": replace(GOOD["evidence, certificates"], member=FOURTH),  # type: ignore[type-var]  # an Evidence
+    "a certificate twice": Evidence(CertificateFraud(certificate(Outcome.COMMIT), certificate(Outcome.COMMIT)), None),
+    "a certificate of two": Evidence(
+        CertificateFraud(
+            certificate(Outcome.COMMIT),
+            replace(certificate(Outcome.ABORT), signatures=certificate(Outcome.ABORT).signatures[:2]),
+        ),
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("entry", NO_FRAUD.values(), ids=NO_FRAUD.keys())
+def test_what_proves_no_lie_stays_outside(entry: Evidence) -> None:
+    """Two statements that can both be true, or whose accused is not named as their kind wants, convict nobody."""
+    found = fault(entry)
+    assert found is not None
+    assert found[0] is Reason.EVIDENCE_INVALID
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [GOOD["attest"], GOOD["sign-decisions"], GOOD["sign-rotation"], GOOD["evidence, orders"]],
+    ids=["attest", "sign-decisions", "sign-rotation", "evidence"],
+)
 @pytest.mark.parametrize("member", [4, 5, 2**32 - 1])
-def test_a_member_out_of_range_is_refused(entry: Attest | Certify, member: int) -> None:
+def test_a_member_out_of_range_is_refused(entry: Attest | Certify | SignRotation | Evidence, member: int) -> None:
     """There is no fifth of four members."""
     assert fault(replace(entry, member=Uint32(member))) == (Reason.NOT_A_MEMBER, f"Member {member} of 4.")  # type: ignore[arg-type]  # an index
 
@@ -206,7 +341,8 @@ def test_nothing_signed_for_this_network_holds_on_another(name: str) -> None:
     """Every signature is bound to its network's genesis; a `sign` entry by the id, which is that network's."""
     found = entry_fault(GOOD[name], word(1), COMMITTEE)
     assert found is not None
-    assert found.reason is Reason.SIGNATURE_INVALID
+    is_of_certificates = name == "evidence, certificates"
+    assert found.reason is (Reason.EVIDENCE_INVALID if is_of_certificates else Reason.SIGNATURE_INVALID)
 
 
 def test_terms_of_this_network_are_another_settlement_elsewhere() -> None:
@@ -232,12 +368,13 @@ def test_more_legs_than_any_ledger_holds_for_stay_outside() -> None:
     assert fault(instruct(instruction(1, LEGS_MAX - 1), ALICE)) is None
 
 
-def test_a_configuration_without_a_quorum_stays_outside() -> None:
-    """Strangers cannot fill the log with registries."""
+def test_a_configuration_or_a_succession_without_a_quorum_stays_outside() -> None:
+    """Strangers cannot fill the log with registries, nor with successors."""
     for signers in ((STRANGER,), NODES[:2], (*NODES[:2], STRANGER)):
-        found = fault(configure(REGISTRY, 1, *signers))
-        assert found is not None
-        assert found[0] is Reason.QUORUM_MISSING
+        for entry in (configure(REGISTRY, 1, *signers), rotate(SUCCESSORS, *signers)):
+            found = fault(entry)
+            assert found is not None
+            assert found[0] is Reason.QUORUM_MISSING
 
 
 def test_a_batch_signed_by_one_member_is_not_anothers() -> None:

@@ -8,13 +8,15 @@ from interlock.core.attestation import Fact
 from interlock.core.decision import Outcome
 from interlock.core.instruction import SettlementId, redact
 from interlock.core.replica import Replica
-from interlock.encoding.values import hex_of
+from interlock.encoding.values import Uint64, hex_of
 from interlock.views.history import Event, history_of
 from support.log import Log, Stage, at
 from support.world import (
     ALICE,
     BOB,
     GENESIS,
+    PAYMENT_ONLY,
+    PIVOT_WINDOW_S,
     START,
     attest,
     attestation,
@@ -32,7 +34,7 @@ def told(log: Log, id_: SettlementId) -> list[Event]:
     lines = [
         line
         for block, _ in log.blocks
-        for line in history_of(block.height, block.time, replica.apply_block(block).changes)
+        for line in history_of(block.height, block.time, replica.apply_block(block).steps)
     ]
     return [line.event for line in lines if line.settlement == id_]
 
@@ -84,7 +86,7 @@ def test_an_unwound_story_names_its_cause_and_ends() -> None:
 
 def test_what_can_never_be_admitted_tells_its_reason_in_one_block() -> None:
     """Alleged, signed and decided at once, with the reason by name."""
-    log, terms = Log(), instruction(pivot="bank:first")
+    log, terms = Log(), instruction(pivot="bank:first", pivot_window=Uint64(1))
     log.block(instruct(terms, ALICE))
     events = told(log, id_of(terms))
     assert whats(events) == ["alleged", "signed", "decided"]
@@ -100,6 +102,16 @@ def test_a_match_that_commits_at_once_is_told_as_a_match_too() -> None:
     events = told(log, id_)
     assert log[id_].decision is not None
     assert whats(events)[-4:] == ["signed", "matched", "leg", "decided"]
+
+
+def test_a_wallets_consent_is_told() -> None:
+    """Attested, standing, consented: its own call is in the story as a signature would be."""
+    log = Log()
+    id_ = log.instruct(instruction(), BOB)
+    log.vote(id_, Fact.SIGNED, [0])
+    events = told(log, id_)
+    assert whats(events)[-4:] == ["attested", "consented", "matched", "stands"]
+    assert [each["signer"] for each in events if each["what"] == "consented"] == [hex_of(ALICE.address)]
 
 
 def test_a_cancel_without_its_instruction_has_a_story() -> None:
@@ -124,14 +136,41 @@ def test_a_lie_is_told_with_the_truth() -> None:
 
 
 def test_what_changes_nothing_is_not_told() -> None:
-    """A repeated entry, and a vote after the fact, leave no line; a late signature of the decision leaves one."""
+    """Repeated entries and signatures, and one that comes too late, leave no line; a late vote leaves one."""
     log, id_ = at(Stage.COMMITTED_CERTIFIED)
     before = told(log, id_)
     log.block(instruct(instruction(), ALICE, BOB))
     log.certify(id_, Outcome.COMMIT)
     assert told(log, id_) == before
     log.certify(id_, Outcome.COMMIT, [3])
-    assert [each["what"] for each in told(log, id_)[len(before) :]] == ["decision-signed"]
+    log.vote(id_, Fact.HELD)
+    assert told(log, id_) == before
+    log.vote(id_, Fact.HELD, [0], [3])
+    assert [(each["what"], each["member"]) for each in told(log, id_)[len(before) :]] == [("attested", 3)]
+
+
+@pytest.mark.parametrize(
+    ("stage", "word", "outcome", "cause", "leg"),
+    [
+        (Stage.EXECUTED, "EXECUTED", "COMMIT", "PIVOT_EXECUTED", "EXECUTED"),
+        (Stage.NEVER, "NEVER", "ABORT", "PIVOT_NEVER", "NEVER"),
+    ],
+)
+def test_a_story_with_a_pivot_tells_its_order_and_its_word(
+    stage: Stage, word: str, outcome: str, cause: str, leg: str
+) -> None:
+    """Ordered, signed, certified; then the pivot's word, which is about no one leg, and the decision by it."""
+    events = told(*at(stage))
+    ordered = next(each for each in events if each["what"] == "ordered")
+    assert (ordered["ledger"], ordered["lastValid"]) == (PAYMENT_ONLY, START + PIVOT_WINDOW_S)
+    assert [each["member"] for each in events if each["what"] == "order-signed"] == [0, 1, 2]
+    after = events[[each["what"] for each in events].index("order-certified") + 1 :]
+    assert whats(after) == ["attested", "stands", "leg", "decided"]
+    assert [each["member"] for each in after if each["what"] == "attested"] == [0, 1, 2]
+    assert {each["fact"] for each in after if each["what"] in {"attested", "stands"}} == {word}
+    assert not any("leg" in each for each in after if each["what"] in {"attested", "stands"})
+    assert (1, leg) in [(each["leg"], each["state"]) for each in after if each["what"] == "leg"]
+    assert (events[-1]["what"], events[-1]["outcome"], events[-1]["cause"]) == ("decided", outcome, cause)
 
 
 @pytest.mark.parametrize("stage", Stage, ids=lambda stage: stage.name)

@@ -8,6 +8,7 @@ from interlock.core.committee import Committee, MemberIndex
 from interlock.core.effects import outstanding
 from interlock.core.instruction import (
     AccountTerms,
+    Instruction,
     LegTerms,
     OnchainLeg,
     ledger_of,
@@ -17,6 +18,7 @@ from interlock.core.instruction import (
 )
 from interlock.core.leg import Leg, LegState
 from interlock.core.order import Order
+from interlock.core.rules import is_pivot_leg
 from interlock.core.settlement import Cause, Settlement, State
 from interlock.encoding.values import ZERO_BYTES32, hex_of
 
@@ -135,55 +137,94 @@ def _members(bits: int) -> list[int]:
 
 def _next(settlement: Settlement, committee: Committee, votes: _Votes) -> tuple[str, list[str]]:
     """Say what happens next and who can act."""
-    terms = settlement.terms
-    missing = [hex_of(each) for each in settlement.unsigned]
     match settlement.state:
-        case State.ALLEGED if not missing:
-            return (
-                f"Somebody brings the terms in clear, or it is aborted when log time passes {terms.prepare_by}.",
-                ["anyone who has the instruction in clear", "any signer may cancel"],
-            )
         case State.ALLEGED:
-            return (
-                f"The missing parties sign, or it is aborted when log time passes {terms.prepare_by}.",
-                [*missing, "any signer may cancel"],
-            )
-        case State.MATCHED | State.PREPARING if all(leg.state is LegState.HELD for leg in settlement.legs):
-            return (
-                f"Every leg is held; it is committed when log time reaches {terms.settle_from}.",
-                ["all signers together may cancel"],
-            )
+            return _next_to_match(settlement)
         case State.MATCHED | State.PREPARING:
-            waiting = [_progress(index, leg, committee, votes) for index, leg in enumerate(settlement.legs)]
-            return (
-                f"Every ledger is asked for its hold ({', '.join(waiting)}); decided by log time {terms.prepare_by}.",
-                ["the nodes", "all signers together may cancel"],
-            )
-        case State.PIVOTING if settlement.order_certificate is None:
-            return "A quorum of nodes signs the order to the pivot.", ["the nodes"]
+            return _next_to_hold(settlement, committee, votes)
         case State.PIVOTING:
-            last_valid = 0 if settlement.order is None else settlement.order.last_valid
-            return (
-                f"{terms.pivot!r} executes the order by {last_valid} of its own time, or never; its word decides.",
-                [terms.pivot, "the nodes", "anyone with the order"],
-            )
-        case State.COMMITTED | State.ABORTED if settlement.certificate is None:
-            return "A quorum of nodes signs the decision.", ["the nodes"]
-        case State.COMMITTED:
-            return "The certificate delivers every leg.", ["the nodes", "anyone with the certificate"]
-        case State.ABORTED if not outstanding(settlement):
-            return (
-                f"No hold is known; the ledgers are watched until their own time passes {terms.prepare_by}.",
-                ["anyone with the certificate"],
-            )
-        case State.ABORTED:
-            return "The certificate returns or closes every leg.", ["the nodes", "anyone with the certificate"]
+            return _next_to_execute(settlement)
+        case State.COMMITTED | State.ABORTED:
+            return _next_to_end(settlement)
         case _:
             return "Nothing; it has ended.", []
 
 
-def _progress(index: int, leg: Leg, committee: Committee, votes: _Votes) -> str:
+def _next_to_match(settlement: Settlement) -> tuple[str, list[str]]:
+    missing = [hex_of(each) for each in settlement.unsigned]
+    prepare_by = settlement.terms.prepare_by
+    if missing:
+        return (
+            f"The missing parties sign, or it is aborted when log time passes {prepare_by}.",
+            [*missing, "any signer may cancel"],
+        )
+    if isinstance(settlement.terms, Instruction):
+        # a contract wallet's consent came last, and found a lane busy or a limit reached: a passing reason
+        return (
+            f"It matches when a signer brings it at a better moment, or is aborted when log time passes {prepare_by}.",
+            ["any signer", "any signer may cancel"],
+        )
+    return (
+        f"Somebody brings the terms in clear, or it is aborted when log time passes {prepare_by}.",
+        ["anyone who has the instruction in clear", "any signer may cancel"],
+    )
+
+
+def _next_to_hold(settlement: Settlement, committee: Committee, votes: _Votes) -> tuple[str, list[str]]:
+    terms = settlement.terms
+    if not _is_held(settlement):
+        waiting = [_progress(settlement, index, committee, votes) for index in range(len(settlement.legs))]
+        return (
+            f"Every ledger is asked for its hold ({', '.join(waiting)}); decided by log time {terms.prepare_by}.",
+            ["the nodes", "all signers together may cancel"],
+        )
+    if _condition(settlement) == "OPEN":
+        return (
+            f"Every leg is held; a quorum of nodes agrees on the condition by log time {terms.prepare_by}.",
+            ["the nodes", "all signers together may cancel"],
+        )
+    done = f"ordered from {terms.pivot!r}" if terms.pivot else "committed"
+    return (
+        f"Every leg is held; it is {done} when log time reaches {terms.settle_from}.",
+        ["all signers together may cancel"],
+    )
+
+
+def _next_to_execute(settlement: Settlement) -> tuple[str, list[str]]:
+    order, pivot = settlement.order, settlement.terms.pivot
+    if order is None or settlement.order_certificate is None:
+        return "A quorum of nodes signs the order to the pivot.", ["the nodes"]
+    return (
+        f"{pivot!r} executes the order by {order.last_valid} of its own time, or never; its word decides.",
+        [pivot, "the nodes", "anyone with the order"],
+    )
+
+
+def _next_to_end(settlement: Settlement) -> tuple[str, list[str]]:
+    if settlement.certificate is None:
+        return "A quorum of nodes signs the decision.", ["the nodes"]
+    if settlement.state is State.COMMITTED:
+        return "The certificate delivers every leg.", ["the nodes", "anyone with the certificate"]
+    if not outstanding(settlement):
+        return (
+            f"No hold is known; the ledgers are watched until their own time passes {settlement.terms.prepare_by}.",
+            ["anyone with the certificate"],
+        )
+    return "The certificate returns or closes every leg.", ["the nodes", "anyone with the certificate"]
+
+
+def _is_held(settlement: Settlement) -> bool:
+    """Tell whether every leg is held that ever will be."""
+    return all(
+        leg.state is LegState.HELD or is_pivot_leg(settlement, index) for index, leg in enumerate(settlement.legs)
+    )
+
+
+def _progress(settlement: Settlement, index: int, committee: Committee, votes: _Votes) -> str:
     """Say how far a leg is on its way to its hold, so that a quorum that is missing can be seen."""
+    leg = settlement.legs[index]
+    if is_pivot_leg(settlement, index):
+        return f"leg {index} is the pivot's and comes last"
     if leg.state is not LegState.PENDING:
         return f"leg {index} is {leg.state.name}"
     attested = votes.of(index, Fact.HELD).bit_count()
