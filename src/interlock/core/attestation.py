@@ -8,7 +8,7 @@ Source: specification 4.
 from dataclasses import dataclass
 from enum import IntEnum
 
-from interlock.core.committee import Epoch
+from interlock.core.committee import Epoch, MemberIndex
 from interlock.core.instruction import LegIndex, SettlementId
 from interlock.encoding import schema
 from interlock.encoding.typed_data import digest, domain_separator
@@ -79,6 +79,14 @@ class SignedAttestation:
 
     attestation: Attestation
     signature: Signature
+
+
+@dataclass(frozen=True, slots=True)
+class MemberAttestation:
+    """An attestation that is brought by somebody else, with the place of the member that made it."""
+
+    member: MemberIndex
+    signed: SignedAttestation
 
 
 def attestation_digest(network_id: Bytes32, attestation: Attestation) -> Bytes32:

@@ -9,7 +9,7 @@ Source: specification 4.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from interlock.core.attestation import SignedAttestation
+from interlock.core.attestation import MemberAttestation, SignedAttestation
 from interlock.core.committee import MemberIndex
 from interlock.core.decision import SignedBatch, SignedDecision
 from interlock.core.fraud import Fraud
@@ -22,7 +22,12 @@ from interlock.encoding.values import Blob, Bytes32, Height, Signature, UnixSeco
 
 @dataclass(frozen=True, slots=True)
 class Instruct:
-    """Bring terms, with at least one required signature; for a known settlement, add what is new."""
+    """Bring terms, with at least one required signature; for a known settlement, add what is new.
+
+    A payer that is a contract signs nothing, and an account holder may have asked its bank for the hold directly. Where
+    such a hold is all that there is, a quorum's attestations of it come along in place of a signature, so that no hold
+    stands of which the log cannot be told.
+    """
 
     KIND: ClassVar[str] = "instruct"
 
@@ -32,6 +37,8 @@ class Instruct:
     """The redacted form, or null; exactly one of the two is given."""
     signatures: tuple[PartySignature, ...]
     """Over the settlement id."""
+    attested: tuple[MemberAttestation, ...] = ()
+    """SIGNED or HELD of one leg, by a quorum of the committee in office, by rising member; none beside a signature."""
 
     @property
     def terms(self) -> Terms:

@@ -6,10 +6,10 @@ gives the next settlement, or a rejection and nothing is changed.
 Source: specification 3 and 4.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from interlock.core.admission import Context, passing_fault, unalterable_fault
-from interlock.core.attestation import CONDITION_FACTS, ORDER_FACTS, WHOLE_FACTS, Attestation, Fact
+from interlock.core.attestation import CONDITION_FACTS, ORDER_FACTS, WHOLE_FACTS, Attestation, Fact, MemberAttestation
 from interlock.core.committee import Committee, Epoch
 from interlock.core.decision import AnyCertificate, Decision, Outcome
 from interlock.core.ended import EndedSettlement
@@ -20,6 +20,7 @@ from interlock.core.instruction import (
     PartySignature,
     SettlementId,
     Terms,
+    ledger_of,
     legs_of,
     required_signers,
     signer_of,
@@ -38,26 +39,35 @@ Outcomes = Settlement | Rejection
 
 
 def instruct(
-    known: Settlement | None, id_: SettlementId, terms: Terms, signatures: Iterable[PartySignature], context: Context
+    known: Settlement | None,
+    id_: SettlementId,
+    terms: Terms,
+    signatures: Iterable[PartySignature],
+    attested: Sequence[MemberAttestation],
+    context: Context,
 ) -> Outcomes:
-    """Bring terms and signatures.
+    """Bring terms and signatures, or a quorum's attestations of a hold that nobody signed for.
 
-    Rejections in checking order: SIGNER_NOT_REQUIRED (nobody whose consent is needed has signed; for a known id only
-    where no terms are new either: the id proves terms, whoever brings them); for a new id a passing reason, or an
-    unalterable one, which records the id as ABORTED; at the match a passing reason; for a known id NOTHING_NEW.
+    Rejections in checking order: SIGNER_NOT_REQUIRED (nobody whose consent is needed has signed, and no hold is
+    attested; for a known id only where no terms are new either: the id proves terms, whoever brings them); for a new id
+    a passing reason, or an unalterable one, which records the id as ABORTED; at the match a passing reason; for a known
+    id NOTHING_NEW.
     """
     if known is not None:
         return _add(known, terms, signatures, context)
     # check
     needed = required_signers(terms)
     signed = _merge((), signatures, needed)
-    if not signed:
+    hold = _attested_hold(id_, terms, attested, context.committee)
+    if not signed and hold is None:
         return Rejection(Reason.SIGNER_NOT_REQUIRED, id_, "Nobody whose consent it needs has signed it.")
     fault = unalterable_fault(terms, context)
     if fault is None and (passing := passing_fault(terms, context)) is not None:
         return Rejection(passing[0], id_, passing[1])
     # change
     settlement = _alleged(id_, terms, signed, context)
+    if hold is not None:
+        settlement = _with_fact(settlement, *hold)
     if fault is not None:
         return decide(settlement, Outcome.ABORT, Cause.NOT_ADMITTED, context, reason=fault[0])
     return advance(settlement, context)
@@ -155,13 +165,8 @@ def establish(known: Settlement, leg: int, fact: Fact, context: Context) -> Sett
     if before.stands(fact):
         return known
     # change
-    legs = (*known.legs[:leg], stand(before, fact), *known.legs[leg + 1 :])
-    after = evolve(known, legs=legs)
-    if fact is Fact.SIGNED:
-        signer = signer_of(legs_of(known.terms)[leg])
-        consents = tuple(sorted({*known.consents, signer}))
-        return _gain(evolve(after, consents=consents), context, has_new_terms=False)
-    return advance(after, context)
+    after = _with_fact(known, leg, fact)
+    return _gain(after, context, has_new_terms=False) if fact is Fact.SIGNED else advance(after, context)
 
 
 def decision_signature_fault(known: Settlement, decision: Decision, committee: Committee) -> Rejection | None:
@@ -287,6 +292,36 @@ def _gain(richer: Settlement, context: Context, *, has_new_terms: bool) -> Settl
     if fault is not None:
         return decide(richer, Outcome.ABORT, Cause.NOT_ADMITTED, context, reason=fault[0])
     return advance(richer, context)
+
+
+def _with_fact(known: Settlement, leg: int, fact: Fact) -> Settlement:
+    """Let a fact stand about one leg; SIGNED is its signer's consent."""
+    after = evolve(known, legs=(*known.legs[:leg], stand(known.legs[leg], fact), *known.legs[leg + 1 :]))
+    if fact is not Fact.SIGNED:
+        return after
+    return evolve(after, consents=tuple(sorted({*known.consents, signer_of(legs_of(known.terms)[leg])})))
+
+
+def _attested_hold(
+    id_: SettlementId, terms: Terms, attested: Sequence[MemberAttestation], committee: Committee
+) -> tuple[int, Fact] | None:
+    """Give the leg and the fact that a quorum attests, where all of them say the same of this settlement; else None."""
+    said = {(each.signed.attestation.leg, each.signed.attestation.fact) for each in attested}
+    members = {each.member for each in attested if each.member < len(committee.members)}
+    if len(said) != 1 or len(members) < committee.quorum:
+        return None
+    ((leg, fact),) = said
+    is_ours = all(
+        (each.signed.attestation.settlement, each.signed.attestation.epoch) == (id_, committee.epoch)
+        for each in attested
+    )
+    if not is_ours or leg >= len(legs_of(terms)):
+        return None
+    terms_of_leg = legs_of(terms)[leg]
+    if terms.pivot and ledger_of(terms_of_leg) == terms.pivot:
+        return None
+    can_be = fact is Fact.HELD or (fact is Fact.SIGNED and isinstance(terms_of_leg, OnchainLeg))
+    return (leg, fact) if can_be else None
 
 
 def _merge(

@@ -236,7 +236,7 @@ class Replica:
                 fault = self._batch_fault(entry)
                 return [fault] if fault is not None else certify(self, entry, applied)
             case Instruct() | Sign() | Cancel():
-                return self.take(*self._party_outcome(entry, self.now), applied)
+                return self._party(entry, applied)
             case Configure():
                 return self._configure(entry, applied)
             case Rotate():
@@ -247,6 +247,17 @@ class Replica:
                 return _as_list(governance.take_evidence(self, entry))
             case _ as never:
                 assert_never(never)
+
+    def _party(self, entry: PartyEntry, applied: Applied) -> list[Rejection]:
+        """Take what a party brings; where a quorum's attestations stand in for its signature, they are votes."""
+        id_, outcome = self._party_outcome(entry, self.now)
+        is_new = id_ not in self.settlements
+        rejections = self.take(id_, outcome, applied)
+        if isinstance(entry, Instruct) and entry.attested and is_new and not rejections:
+            for member, signed in ((each.member, each.signed) for each in entry.attested):
+                self.ballots.vote(id_, signed.attestation.leg, signed.attestation.fact, member)
+                applied.steps.append(Vote(member, signed))
+        return rejections
 
     def _party_outcome(self, entry: PartyEntry, context: Context) -> tuple[SettlementId, lifecycle.Outcomes]:
         """Give what a party's entry would make of its settlement, without doing it."""
@@ -261,7 +272,7 @@ class Replica:
             return id_, self.absent(id_)
         match entry:
             case Instruct():
-                outcome = lifecycle.instruct(known, id_, entry.terms, entry.signatures, context)
+                outcome = lifecycle.instruct(known, id_, entry.terms, entry.signatures, entry.attested, context)
             case Cancel():
                 outcome = lifecycle.cancel(known, id_, entry.redacted, entry.signatures, context)
             case Sign() if known is not None:

@@ -59,7 +59,7 @@ def entry_fault(entry: Entry, network_id: Bytes32, committee: Committee) -> Reje
     """
     match entry:
         case Instruct():
-            return _instruct_fault(entry, network_id)
+            return _instruct_fault(entry, network_id, committee)
         case Sign():
             return _party_fault(entry.settlement, entry.signatures, entry.settlement)
         case Cancel():
@@ -91,7 +91,7 @@ def batch_digest(
     return digest(domain_separator(network_id), struct)
 
 
-def _instruct_fault(entry: Instruct, network_id: Bytes32) -> Rejection | None:
+def _instruct_fault(entry: Instruct, network_id: Bytes32, committee: Committee) -> Rejection | None:
     if (entry.instruction is None) == (entry.redacted is None):
         return Rejection(Reason.MALFORMED, detail="Give either the instruction or its redacted form.")
     id_ = settlement_id(network_id, entry.terms)
@@ -99,7 +99,25 @@ def _instruct_fault(entry: Instruct, network_id: Bytes32) -> Rejection | None:
     if legs > LEGS_MAX:
         # Neither vault nor bank holds for so many, so there is no hold that the log would have to end.
         return Rejection(Reason.TOO_MANY_LEGS, id_, f"{legs} legs; {LEGS_MAX} are allowed.")
+    if entry.attested:
+        return _attested_fault(entry, id_, network_id, committee)
     return _party_fault(id_, entry.signatures, id_)
+
+
+def _attested_fault(entry: Instruct, id_: SettlementId, network_id: Bytes32, committee: Committee) -> Rejection | None:
+    """Check the attestations that stand in place of a party's signature: each member's once, and truly signed."""
+    members = [each.member for each in entry.attested]
+    if entry.signatures or members != sorted(set(members)):
+        return Rejection(Reason.MALFORMED, id_, "Give signatures, or attestations by rising member, not both.")
+    if members[-1] >= len(committee.members):
+        return Rejection(Reason.NOT_A_MEMBER, id_, f"Member {members[-1]} of {len(committee.members)}.")
+    for each in entry.attested:
+        found = recover(attestation_digest(network_id, each.signed.attestation), each.signed.signature)
+        if found != committee.members[each.member]:
+            return _wrong_signer(id_, committee.members[each.member], found)
+    if len(members) < committee.quorum:
+        return Rejection(Reason.QUORUM_MISSING, id_, f"{len(members)} of {committee.quorum} members attest a hold.")
+    return None
 
 
 def _approval_fault(
