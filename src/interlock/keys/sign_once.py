@@ -159,7 +159,7 @@ class SignOnceRecord:
         signed then.
         """
         with self._turn, blamed(self._blame):
-            self._require_same_log(anchor)
+            self._require_same_log(anchor, *(each.settlement for each in asked))
             refusal: Refusal | None = handed_over(epoch, self._rotated_from())
             rows = []
             for each in asked:
@@ -174,7 +174,7 @@ class SignOnceRecord:
     def permit_order(self, settlement: SettlementId, order: OrderTerms, epoch: Epoch, anchor: Anchor) -> Refusal | None:
         """Record that an order is about to be signed, durably; or say why not. As `permit_decisions`."""
         with self._turn, blamed(self._blame):
-            self._require_same_log(anchor)
+            self._require_same_log(anchor, settlement)
             before = self._read(settlement) or NOTHING
             refusal = handed_over(epoch, self._rotated_from()) or order_conflict(settlement, before, order)
             if refusal is None:
@@ -189,7 +189,7 @@ class SignOnceRecord:
         or below the rotation's height, and `shows` finds it in the log. Raises as `permit_decisions`.
         """
         with self._turn, blamed(self._blame):
-            self._require_same_log(anchor)
+            self._require_same_log(anchor, digest)
             signed = self._rotation(rotation.from_epoch)
             if signed is not None:
                 return None if signed == digest else Conflict(digest, f"{hex_of(signed)} ends this epoch already")
@@ -252,9 +252,9 @@ class SignOnceRecord:
         row: tuple[int, Bytes32] | None = self._connection.execute("SELECT height, block_hash FROM highest").fetchone()
         return row
 
-    def _require_same_log(self, anchor: Anchor) -> None:
-        if len(anchor.block) != _HASH_BYTES:
-            raise ValueError("a block's hash has 32 bytes")
+    def _require_same_log(self, anchor: Anchor, *subjects: Bytes32) -> None:
+        if any(len(each) != _HASH_BYTES for each in (anchor.block, *subjects)):
+            raise ValueError("a settlement's id, a rotation's digest and a block's hash have 32 bytes")
         highest = self._read_highest()
         if highest is not None and highest[0] == anchor.height and highest[1] != anchor.block:
             raise RecordContradictsLog(
