@@ -20,7 +20,7 @@ from interlock.core.decision import (
     decision_digest,
 )
 from interlock.core.ended import EndedIndex
-from interlock.core.entry import Anchor, Attest, Certify, Configure, Rotate, SignRotation
+from interlock.core.entry import Anchor, Attest, Block, Certify, Configure, Entry, Rotate, SignRotation
 from interlock.core.instruction import (
     AccountLeg,
     Instruction,
@@ -34,12 +34,13 @@ from interlock.core.instruction import (
 )
 from interlock.core.order import Order, SignedOrder, order_digest
 from interlock.core.registry import Configuration, LedgerClass, Registry, SignedConfiguration, configuration_digest
+from interlock.core.rejection import Reason
 from interlock.core.replica import Replica
 from interlock.core.rotation import Rotation, SignedSuccession, Succession, rotation_digest, succession_digest
 from interlock.core.snapshot import Snapshot
 from interlock.encoding.canonical import decode, encode
 from interlock.encoding.keccak import keccak256
-from interlock.encoding.values import ZERO_BYTES32, Address, Bytes32, Uint32, Uint64, Uint256, hex_of
+from interlock.encoding.values import ZERO_BYTES32, Address, Bytes32, Height, Uint32, Uint64, Uint256, hex_of
 from interlock.entries.check import batch_digest
 from interlock.evidence.certificate import certificate_fault
 from support.log import Log, Ordered
@@ -244,6 +245,13 @@ def restored(replica: Replica) -> Replica:
     """Give a replica that goes on from another's snapshot, which has been bytes between."""
     snapshot = decode(Snapshot, encode(replica.snapshot()))
     return Replica.restore(GENESIS, snapshot, copy_of(replica.ended))
+
+
+def undoored(replica: Replica, *entries: Entry) -> list[Reason]:
+    """Apply a block whose entries came by no door, and give the core's own reasons against them."""
+    height = Height(Uint64(replica.height + 1))
+    applied = replica.apply_block(Block(height, replica.time, digest_of(height), entries))
+    return [each.reason for _, each in applied.rejections]
 
 
 def leg_on(name: str, index: int, payer: Key, payee: Key) -> LegTerms:
