@@ -4,6 +4,7 @@ Source: specification 6 and 7.
 """
 
 from enum import IntEnum
+from typing import NamedTuple
 
 
 class Answer(IntEnum):
@@ -51,6 +52,14 @@ class Answer(IntEnum):
     """Whoever asks is not whom the amount belongs to."""
     CONTRADICTED = 38
     """The proof is valid and contradicts what was obeyed before, which stays: more than f members signed both."""
+    UNPROVEN = 39
+    """The certificate, order or rotation proves nothing here."""
+    WRONG_ID = 40
+    """The terms do not hash to the id that they were sent under."""
+    WRONG_LEDGER = 41
+    """The leg, or the order, is not this ledger's."""
+    TERMS_HIDDEN = 42
+    """A leg is given as a hash, so the ledger cannot tell which legs are its own; a pivot moves all of them or none."""
 
     @property
     def is_retryable(self) -> bool:
@@ -74,3 +83,16 @@ _RETRYABLE = frozenset(
         Answer.UNSIGNED,
     }
 )
+
+
+class Reply(NamedTuple):
+    """An answer and what there is to say about it."""
+
+    answer: Answer
+    why: str = ""
+    """A sentence's end, for people; empty where the answer says it all."""
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        words = self.answer.name.lower().replace("_", " ")
+        return f"{words}: {self.why}" if self.why else words
