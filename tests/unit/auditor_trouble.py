@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import auditor_stories as lawful
-from auditor_script import ASSET, BANK, CASH, CHAIN, NODES, SUSPENSE, World, settle
-from auditor_stories import ID
+from auditor_script import ASSET, BANK, CASH, CHAIN, NODES, SUSPENSE, WINDOW, World, settle
+from auditor_stories import ID, OTHER
 
 from interlock.auditor.event import (
     ABORT,
@@ -19,6 +19,7 @@ from interlock.auditor.event import (
     EvidencePublished,
     LedgerHeard,
     LedgerSilenced,
+    LogForkDeclared,
     NodeDecided,
     StateHash,
 )
@@ -148,6 +149,35 @@ def certified_again_by_the_next_epoch(world: World) -> None:
     world.say(CertificateFormed(ID, COMMIT, 2, ("n1", "n2", "n4")))
     world.accept(ID, 1, COMMIT, epoch=2)
     world.capture(ID, 1)
+
+
+def a_forked_log(world: World) -> None:
+    # The sequencer shows two nodes a cancel in time and the others the last hold; only one outcome finds a quorum.
+    world.say(LogForkDeclared())
+    world.instruct(ID, ASSET, CASH)
+    world.hold(ID, 0)
+    world.hold(ID, 1)
+    world.say(NodeDecided("n0", ID, COMMIT, world.now), NodeDecided("n3", ID, ABORT, world.now))
+    world.say(NodeDecided("n0", OTHER, ABORT, world.now), StateHash("n0", 9, b"a fork's"))
+    world.certify(ID, COMMIT)
+    for leg in (0, 1):
+        world.accept(ID, leg, COMMIT)
+        world.capture(ID, leg)
+    world.say(NodeDecided("n2", ID, ABORT, world.now), NodeDecided("n0", OTHER, COMMIT, world.now))
+
+
+def an_order_on_a_forked_log(world: World) -> None:
+    # Where some see the order, the others may see the deadline first; they find no quorum.
+    world.say(LogForkDeclared())
+    world.instruct(ID, ASSET, CASH, pivot=BANK)
+    world.hold(ID, 0)
+    world.say(NodeDecided("n3", ID, ABORT, world.now))
+    world.order(ID)
+    world.say(NodeDecided("n3", ID, ABORT, world.now))
+    world.execute(ID, world.now + WINDOW)
+    world.certify(ID, COMMIT)
+    world.accept(ID, 0, COMMIT)
+    world.capture(ID, 0)
 
 
 def stale_signatures(world: World) -> None:

@@ -31,6 +31,7 @@ from interlock.auditor.event import (
     EvidencePublished,
     Finished,
     LedgerSilenced,
+    LogForkDeclared,
     LossDeclared,
     NodeDecided,
     OrderCertified,
@@ -115,6 +116,7 @@ ROWS: dict[str, tuple[Story, Spoil, set[Tag]]] = {
     "somebody-else-frozen": (wrong.somebody_else_frozen, same, {I7}),
     # I8: one state.
     "another-state": (lawful.committed, changed(StateHash, 2, digest=b"other"), {I8}),
+    "another-state-on-a-fork-undeclared": (trouble.a_forked_log, without(LogForkDeclared), {I3, I8}),
     # What ledgers promise, and the rule.
     "held-late": (wrong.held_late, same, {B7}),
     "held-late-by-its-own-clock": (wrong.held_late, changed(HoldMade, 1, at=START), {B7}),

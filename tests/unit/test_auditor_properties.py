@@ -153,9 +153,10 @@ def if_followed(*kinds: type, same: tuple[str, ...]) -> Harmless:
 
 
 def acceptance_is_not_needed(events: list[Event], place: int) -> bool:
-    """Tell that the ledger had accepted it before, or uses it only after accepting it again."""
+    """Tell that the ledger had accepted it before, or uses it only after accepting it again, or all had ended."""
     own = events[place]
-    if own in events[:place]:
+    assert isinstance(own, CertificateAccepted)
+    if own in events[:place] or is_forgotten(own.settlement, events[:place]):
         return True
     for event in events[place + 1 :]:
         if event == own:
@@ -205,7 +206,11 @@ def tombstone_was_the_last(events: list[Event], place: int) -> bool:
     """Tell that the settlement had ended with this tombstone, so that another says nothing new."""
     own = events[place]
     assert isinstance(own, Tombstoned)
-    return own.settlement not in judge(events[: place + 1])._run.cases
+    return is_forgotten(own.settlement, events[: place + 1])
+
+
+def is_forgotten(settlement: bytes, events: list[Event]) -> bool:
+    return settlement not in judge(events)._run.cases
 
 
 def is_moved(events: list[Event], terms: Instructed, leg: int) -> bool:

@@ -143,6 +143,12 @@ ROWS: dict[str, tuple[Story, Spoil, set[Tag]]] = {
     "two-orders": (lawful.bank_pays_last, followed(OrderCertified, OrderCertified(ID, BANK, 7, 1, QUORUM)), {I3}),
     "order-after-abort": (wrong.ordered_after_abort, same, {I3}),
     "two-committees": (lawful.committed, followed(EpochBegan, EpochBegan(1, ("n0", "n1", "n2", "n4"))), {I3}),
+    "a-fork-that-finds-two-quorums": (
+        trouble.a_forked_log,
+        followed(CertificateFormed, CertificateFormed(ID, ABORT, 1, QUORUM)),
+        {I3},
+    ),
+    "a-fork-without-ground": (trouble.an_order_on_a_forked_log, changed(NodeDecided, outcome=COMMIT), {I2}),
     # I4: value is conserved, and moves once.
     "hold-not-booked": (lawful.committed, without(BalanceChanged), {I4}),
     "booked-twice": (lawful.committed, followed(BalanceChanged, BalanceChanged(CHAIN, "alice", BOND, -5)), {I4}),

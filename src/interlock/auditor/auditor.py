@@ -150,6 +150,7 @@ _JUDGES: dict[type[object], Callable[[Run, Any], None]] = {
     told.StateHash: nodes.on_state_hash,
     told.EvidencePublished: nodes.on_evidence_published,
     told.ByzantineDeclared: declared.on_byzantine_declared,
+    told.LogForkDeclared: declared.on_log_fork_declared,
     told.LossDeclared: declared.on_loss_declared,
     told.AccountFrozen: declared.on_account_frozen,
     told.AccountThawed: declared.on_account_thawed,

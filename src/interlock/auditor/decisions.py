@@ -30,14 +30,19 @@ def on_node_decided(run: Run, event: NodeDecided) -> None:
     if event.node in run.byzantine:
         return
     case = run.cases.get(event.settlement)
+    # On a forked log a node's decision is its own: it must have its ground, but binds nobody before a quorum signed.
     if case is None:
-        run.decide_caseless(event)
+        if not run.is_forked:
+            run.decide_caseless(event)
         return
-    run.decide(case, event)
     if event.outcome == COMMIT:
         _judge_time(run, case, event)
-    _judge_ground(run, case, event)
-    run.forget_if_done(case)
+        judge_commit(run, case, event, is_executed=case.executed is not None)
+    elif not run.is_forked:
+        judge_abort(run, case, event)
+    if not run.is_forked:
+        run.decide(case, event)
+        run.forget_if_done(case)
 
 
 def on_certificate_formed(run: Run, event: CertificateFormed) -> None:
@@ -64,7 +69,10 @@ def on_certificate_formed(run: Run, event: CertificateFormed) -> None:
             ("honest among them", sorted(both - run.byzantine)),
         )
         run.docket.accuse(Tag.I3, case.id, "Two certificates conflict", facts, other, event)
-    _judge_ground(run, case, event)
+    if event.outcome == COMMIT:
+        judge_commit(run, case, event, is_executed=case.executed is not None)
+    else:
+        judge_abort(run, case, event)
     run.forget_if_done(case)
 
 
@@ -84,13 +92,6 @@ def on_certificate_accepted(run: Run, event: CertificateAccepted) -> None:
     if before != event.outcome:
         facts: Facts = (("ledger", event.ledger), ("first", before), ("then", event.outcome))
         run.docket.accuse(Tag.I3, case.id, "A ledger accepted two outcomes", facts, *case.certificates, event)
-
-
-def _judge_ground(run: Run, case: Case, event: NodeDecided | CertificateFormed) -> None:
-    if event.outcome == COMMIT:
-        judge_commit(run, case, event, is_executed=case.executed is not None)
-    else:
-        judge_abort(run, case, event)
 
 
 def _judge_time(run: Run, case: Case, event: NodeDecided) -> None:

@@ -9,6 +9,7 @@ from interlock.auditor.event import (
     ByzantineDeclared,
     LedgerHeard,
     LedgerSilenced,
+    LogForkDeclared,
     LossDeclared,
 )
 from interlock.auditor.run import Run
@@ -17,6 +18,11 @@ from interlock.auditor.run import Run
 def on_byzantine_declared(run: Run, event: ByzantineDeclared) -> None:
     """Count the word of a node or an operator for nothing."""
     run.byzantine.add(event.name)
+
+
+def on_log_fork_declared(run: Run, _event: LogForkDeclared) -> None:
+    """Excuse that nodes differ in what they decide and compute; what a quorum signs is not excused."""
+    run.is_forked = True
 
 
 def on_loss_declared(run: Run, event: LossDeclared) -> None:

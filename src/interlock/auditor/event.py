@@ -172,6 +172,11 @@ class ByzantineDeclared:
 
 
 @dataclass(frozen=True, slots=True)
+class LogForkDeclared:
+    """The log may be shown to nodes differently: what they decide and compute may differ, certificates may not."""
+
+
+@dataclass(frozen=True, slots=True)
 class LossDeclared:
     """Holds on a ledger may be lost or halted: of one settlement, or of `ANY`."""
 
@@ -228,6 +233,8 @@ class Finished:
 
 Party = Instructed | Signed | HoldRequested | ConditionMet | ReleaseSigned
 OfNode = EpochBegan | EpochClosed | NodeDecided | CertificateFormed | OrderCertified | StateHash | EvidencePublished
-Declared = ByzantineDeclared | LossDeclared | AccountFrozen | AccountThawed | LedgerSilenced | LedgerHeard
+Declared = (
+    ByzantineDeclared | LogForkDeclared | LossDeclared | AccountFrozen | AccountThawed | LedgerSilenced | LedgerHeard
+)
 Event = Party | OnLedger | OfNode | Declared | FaultsStopped | Finished
 """The whole vocabulary."""

@@ -13,7 +13,7 @@ HEIGHTS_MAX = 65_536
 
 def on_state_hash(run: Run, event: StateHash) -> None:
     """Compare an honest node's state with the first one told of the same height."""
-    if event.node in run.byzantine:
+    if event.node in run.byzantine or run.is_forked:
         return
     first = run.hashes.setdefault(event.height, event)
     if first.digest != event.digest:

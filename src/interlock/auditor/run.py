@@ -52,6 +52,7 @@ class Run:
         "finished",
         "frozen",
         "hashes",
+        "is_forked",
         "losses",
         "silent",
         "suspense",
@@ -74,6 +75,8 @@ class Run:
         self.evidence: dict[bytes, frozenset[str]] = {}
         """The culprits named for each settlement, or for `ANY`; kept only where detection is expected."""
         self.byzantine: set[str] = set()
+        self.is_forked = False
+        """Nodes may be shown different logs."""
         self.losses: set[tuple[str, bytes]] = set()
         self.frozen: set[tuple[str, str]] = set()
         self.suspense: set[tuple[str, str]] = set()
