@@ -1,4 +1,4 @@
-"""What a key may sign, given what it has signed: every case of the rule, whatever log it is shown."""
+"""What a key may sign, as a table over what it signed before, what the log shows it, and what it is asked."""
 
 from itertools import product
 
@@ -9,6 +9,7 @@ from interlock.core.decision import Outcome
 from interlock.core.instruction import SettlementId
 from interlock.core.signing import (
     NOTHING,
+    Conflict,
     HandedOver,
     OrderTerms,
     Shown,
@@ -20,50 +21,126 @@ from interlock.core.signing import (
 from interlock.encoding.values import Uint64, UnixSeconds
 from support.world import word
 
-ID = SettlementId(word(1))
-ORDER = OrderTerms("bank:wire", UnixSeconds(Uint64(9)))
-OTHER_TIME = OrderTerms("bank:wire", UnixSeconds(Uint64(10)))
-OTHER_LEDGER = OrderTerms("bank:first", UnixSeconds(Uint64(9)))
-ORDERS = (None, ORDER, OTHER_TIME, OTHER_LEDGER)
-OUTCOMES = (None, *Outcome)
+ID = SettlementId(word(5))
+ORDER = OrderTerms("bank:wire", UnixSeconds(Uint64(100)))
+LATER = OrderTerms("bank:wire", UnixSeconds(Uint64(101)))
+ELSEWHERE = OrderTerms("bank:first", UnixSeconds(Uint64(100)))
+
+OTHER_OUTCOME = "was signed before"
+UNSHOWN = "an order was signed that the log does not show"
+NOT_NEVER = "NEVER does not stand"
+
+SIGNED = {
+    "nothing": NOTHING,
+    "COMMIT": Signed(Outcome.COMMIT),
+    "ABORT": Signed(Outcome.ABORT),
+    "an order": Signed(None, ORDER),
+    "an order, then COMMIT": Signed(Outcome.COMMIT, ORDER),
+    "an order, then ABORT": Signed(Outcome.ABORT, ORDER),
+}
+SHOWN = {
+    "no order": Shown(),
+    "no order, NEVER": Shown(None, never_stands=True),
+    "the order": Shown(ORDER),
+    "the order, NEVER": Shown(ORDER, never_stands=True),
+    "a later order": Shown(LATER),
+    "a later order, NEVER": Shown(LATER, never_stands=True),
+    "an order elsewhere, NEVER": Shown(ELSEWHERE, never_stands=True),
+}
+
+DECISIONS: dict[tuple[str, Outcome], str | dict[str, str | None] | None] = {
+    ("nothing", Outcome.COMMIT): None,
+    ("nothing", Outcome.ABORT): None,
+    ("COMMIT", Outcome.COMMIT): None,
+    ("COMMIT", Outcome.ABORT): OTHER_OUTCOME,
+    ("ABORT", Outcome.COMMIT): OTHER_OUTCOME,
+    ("ABORT", Outcome.ABORT): None,
+    ("an order", Outcome.COMMIT): None,
+    ("an order", Outcome.ABORT): {"the order": NOT_NEVER, "the order, NEVER": None},
+    ("an order, then COMMIT", Outcome.COMMIT): None,
+    ("an order, then COMMIT", Outcome.ABORT): OTHER_OUTCOME,
+    ("an order, then ABORT", Outcome.COMMIT): OTHER_OUTCOME,
+    ("an order, then ABORT", Outcome.ABORT): {"the order": NOT_NEVER, "the order, NEVER": None},
+}
+"""What is wrong, whatever the log shows, or by what it shows; `UNSHOWN` where a log is not told of there."""
 
 
-@pytest.mark.parametrize("outcome", Outcome)
-@pytest.mark.parametrize(("before", "ordered", "shows", "never"), [*product(OUTCOMES, ORDERS, ORDERS, (False, True))])
-def test_a_decision(
-    before: Outcome | None,
-    ordered: OrderTerms | None,
-    shows: OrderTerms | None,
-    never: bool,  # noqa: FBT001 - a table's column
-    outcome: Outcome,
+@pytest.mark.parametrize(("signed", "shown", "asked"), [*product(SIGNED, SHOWN, Outcome)])
+def test_one_outcome_for_ever_and_after_an_order_only_what_the_pivot_said(
+    signed: str, shown: str, asked: Outcome
 ) -> None:
-    """Never the other outcome; after an order ABORT only where that same order and NEVER are in the log."""
-    may = before in {None, outcome} and (outcome is Outcome.COMMIT or ordered is None or (shows == ordered and never))
-    found = decision_conflict(ID, Signed(before, ordered), outcome, Shown(shows, never_stands=never))
-    assert (found is None) is may
-    assert found is None or (found.subject == ID and ID.hex() in str(found))
+    """No other outcome than before; after an order ABORT only where the log shows that order, and NEVER of it."""
+    row = DECISIONS[signed, asked]
+    wanted = row.get(shown, UNSHOWN) if isinstance(row, dict) else row
+    conflict = decision_conflict(ID, SIGNED[signed], asked, SHOWN[shown])
+    if wanted is None:
+        assert conflict is None
+        return
+    assert conflict is not None
+    assert conflict.subject == ID
+    assert wanted in conflict.sentence
+    assert asked.name in conflict.sentence
 
 
-@pytest.mark.parametrize("order", ORDERS[1:])
-@pytest.mark.parametrize(("before", "ordered"), [*product(OUTCOMES, ORDERS)])
-def test_an_order(before: Outcome | None, ordered: OrderTerms | None, order: OrderTerms) -> None:
-    """Never after ABORT, and never another than the first."""
-    found = order_conflict(ID, Signed(before, ordered), order)
-    assert (found is None) is (before is not Outcome.ABORT and ordered in {None, order})
-    assert found is None or "never signed" in str(found)
+ORDERS: dict[tuple[str, OrderTerms], str | None] = {
+    **{("nothing", each): None for each in (ORDER, LATER, ELSEWHERE)},
+    **{("COMMIT", each): None for each in (ORDER, LATER, ELSEWHERE)},
+    **{("ABORT", each): "ABORT was signed before" for each in (ORDER, LATER, ELSEWHERE)},
+    ("an order", ORDER): None,
+    ("an order", LATER): "until 101 was asked for, but one to 'bank:wire' until 100",
+    ("an order", ELSEWHERE): "one to 'bank:wire' until 100 was signed before",
+    ("an order, then COMMIT", ORDER): None,
+    ("an order, then COMMIT", LATER): "one to 'bank:wire' until 100 was signed before",
+    ("an order, then COMMIT", ELSEWHERE): "an order to 'bank:first' until 100 was asked for",
+    **{("an order, then ABORT", each): "ABORT was signed before" for each in (ORDER, LATER, ELSEWHERE)},
+}
 
 
-def test_where_nothing_was_signed_all_may_be() -> None:
-    """Either outcome, or any order."""
-    assert all(decision_conflict(ID, NOTHING, each, Shown()) is None for each in Outcome)
-    assert order_conflict(ID, NOTHING, ORDER) is None
+@pytest.mark.parametrize(("signed", "asked"), ORDERS)
+def test_one_order_for_ever_and_none_after_abort(signed: str, asked: OrderTerms) -> None:
+    """The same order is signed as often as one likes, in any epoch; another never, and after ABORT none at all."""
+    wanted, conflict = ORDERS[signed, asked], order_conflict(ID, SIGNED[signed], asked)
+    if wanted is None:
+        assert conflict is None
+    else:
+        assert conflict is not None
+        assert (conflict.subject, wanted in conflict.sentence) == (ID, True)
 
 
-@pytest.mark.parametrize(
-    ("epoch", "rotated_from", "is_over"), [(1, None, False), (1, 1, True), (1, 2, True), (3, 2, False)]
-)
-def test_an_epoch_that_was_handed_over_is_over(epoch: int, rotated_from: int | None, is_over: bool) -> None:  # noqa: FBT001 - a table's column
-    """And so are all before it; the next ones are not."""
-    last = None if rotated_from is None else Epoch(Uint64(rotated_from))
-    found = handed_over(Epoch(Uint64(epoch)), last)
-    assert found == (HandedOver(Epoch(Uint64(epoch)), last) if is_over and last is not None else None)
+def test_the_tables_are_whole() -> None:
+    """Every record is asked for everything."""
+    assert DECISIONS.keys() == set(product(SIGNED, Outcome))
+    assert ORDERS.keys() == set(product(SIGNED, (ORDER, LATER, ELSEWHERE)))
+
+
+HANDED = {
+    (1, None): True,
+    (2**64 - 1, None): True,
+    (0, 1): False,
+    (1, 1): False,
+    (2, 1): True,
+    (3, 1): True,
+    (4, 5): False,
+}
+"""Whether something of an epoch is signed by a key that has handed another over."""
+
+
+@pytest.mark.parametrize(("epoch", "rotated", "may"), [(*each, may) for each, may in HANDED.items()])
+def test_nothing_of_an_epoch_that_was_handed_over(epoch: int, rotated: int | None, may: bool) -> None:  # noqa: FBT001
+    """Neither of that epoch nor of one before it; of every later one."""
+    refusal = handed_over(Epoch(Uint64(epoch)), None if rotated is None else Epoch(Uint64(rotated)))
+    assert (refusal is None) is may
+    if refusal is not None:
+        assert refusal == HandedOver(Epoch(Uint64(epoch)), Epoch(Uint64(rotated or 0)))
+
+
+def test_a_refusal_says_itself_in_a_sentence() -> None:
+    """What never may be names its subject and where to look; what is another committee's names both epochs."""
+    assert (
+        str(Conflict(ID, "it must not be"))
+        == f"0x{ID.hex()}: it must not be; it is never signed, look for a forked log"
+    )
+    assert (
+        str(HandedOver(Epoch(Uint64(1)), Epoch(Uint64(2))))
+        == "nothing more is signed in epoch 1: this key has handed epoch 2 over"
+    )
