@@ -211,9 +211,10 @@ class Replica:
         self.now = self.context()
 
     def signers_of(self, settlement: Settlement) -> list[MemberIndex]:
-        """Give who has signed a settlement's order or decision, alone or in its batch, by rising member."""
-        if settlement.certificate is not None:
-            return [each.member for each in settlement.certificate.signatures]
+        """Give who has signed a settlement's decision, alone or in its batch, or its order before it, by member."""
+        proof = settlement.order_certificate if settlement.decision is None else settlement.certificate
+        if proof is not None:
+            return [each.member for each in proof.signatures]
         batch = self.ballots.batches.get(settlement.batch) if settlement.batch is not None else None
         alone = self.ballots.signing.get(settlement.id, {})
         return sorted({*alone, *(each.member for each in batch.signatures)} if batch is not None else alone)
@@ -268,17 +269,17 @@ class Replica:
         ended = self.ended.get(id_)
         if ended is not None and isinstance(entry, Instruct) and entry.instruction is not None:
             return id_, lifecycle.reopen(ended, id_, entry.instruction, entry.signatures, context)
-        if ended is not None or (known is None and isinstance(entry, Sign)):
+        if ended is not None:
             return id_, self.absent(id_)
         match entry:
             case Instruct():
                 outcome = lifecycle.instruct(known, id_, entry.terms, entry.signatures, entry.attested, context)
             case Cancel():
                 outcome = lifecycle.cancel(known, id_, entry.redacted, entry.signatures, context)
-            case Sign() if known is not None:
-                outcome = lifecycle.sign(known, entry.signatures, context)
-            case _:
-                outcome = self.absent(id_)
+            case Sign():
+                outcome = self.absent(id_) if known is None else lifecycle.sign(known, entry.signatures, context)
+            case _ as never:
+                assert_never(never)
         return id_, outcome
 
     def _attest(self, entry: Attest, applied: Applied) -> list[Rejection]:
