@@ -53,7 +53,7 @@ def pivoting(
 @pytest.mark.parametrize("window_s", WINDOWS)
 @pytest.mark.parametrize("time", [START, START + 100, PREPARE_BY])
 def test_the_window_begins_with_the_block_that_held_the_last_leg(time: int, window_s: int) -> None:
-    """Its last-valid time is log time plus the terms' window, and may lie beyond prepareBy; the order is a leaf of the log."""
+    """The order is valid for the terms' window, perhaps beyond prepareBy, and is a leaf of the log of decisions."""
     net, id_ = pivoting(window_s=window_s, time=time)
     order = Order(id_, PAYMENT_ONLY, UnixSeconds(Uint64(time + window_s)), FIRST_EPOCH)
     assert (net[id_].state, net[id_].order, net[id_].decision) == (State.PIVOTING, order, None)
