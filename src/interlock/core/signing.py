@@ -13,6 +13,7 @@ even where the log itself lies. `keys.sign_once` keeps the record on disk and as
 Source: specification 5, "Sign once".
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from interlock.core.committee import Epoch
@@ -101,6 +102,29 @@ def order_conflict(id_: SettlementId, signed: Signed, order: OrderTerms) -> Conf
             f"an order to {order.ledger!r} until {order.last_valid} was asked for, but one to {signed.order.ledger!r} "
             f"until {signed.order.last_valid} was signed before",
         )
+    return None
+
+
+def rotation_conflict(
+    rotation: Bytes32,
+    height: int,
+    signed_before: Bytes32 | None,
+    signed_since: Iterable[tuple[SettlementId, Signed, int]],
+    shows: Callable[[SettlementId, Signed], bool],
+) -> Conflict | None:
+    """Say why a rotation may not be signed, or None where it may: SIGN-5.
+
+    `rotation` is its digest and `height` the block up to which its root reaches; `signed_before` the digest that this
+    key has signed for the same epoch; `signed_since` what it signed since it last handed over, each with the height of
+    its log at that time. What was signed at or below the height is in the root if the log shows it.
+    """
+    if signed_before is not None:
+        if signed_before == rotation:
+            return None
+        return Conflict(rotation, f"the rotation {hex_of(signed_before)} of the same epoch was signed before")
+    for settlement, signed, signed_at in signed_since:
+        if signed_at > height or not shows(settlement, signed):
+            return Conflict(rotation, f"its root lacks what was signed of {hex_of(settlement)}")
     return None
 
 

@@ -41,7 +41,6 @@ from interlock.core.instruction import SettlementId
 from interlock.core.rotation import Rotation
 from interlock.core.signing import (
     NOTHING,
-    Conflict,
     OrderTerms,
     Refusal,
     Shown,
@@ -49,6 +48,7 @@ from interlock.core.signing import (
     decision_conflict,
     handed_over,
     order_conflict,
+    rotation_conflict,
 )
 from interlock.encoding.values import Bytes32, Uint64, UnixSeconds, hex_of
 from interlock.keys.signer import sync_folder
@@ -190,17 +190,12 @@ class SignOnceRecord:
         """
         with self._turn, blamed(self._blame):
             self._require_same_log(anchor, digest)
-            signed = self._rotation(rotation.from_epoch)
-            if signed is not None:
-                return None if signed == digest else Conflict(digest, f"{hex_of(signed)} ends this epoch already")
-            last = self._rotated_from()
-            if (over := handed_over(rotation.from_epoch, last)) is not None:
-                return over
-            for settlement, before, height in self._since(last):
-                if height > rotation.height or not shows(settlement, before):
-                    return Conflict(digest, f"its root lacks what this key signed of {hex_of(settlement)}")
-            self._write([], rotation.from_epoch, anchor, rotation=digest)
-            return None
+            before, last = self._rotation(rotation.from_epoch), self._rotated_from()
+            refusal: Refusal | None = None if before is not None else handed_over(rotation.from_epoch, last)
+            refusal = refusal or rotation_conflict(digest, rotation.height, before, self._since(last), shows)
+            if refusal is None and before is None:
+                self._write([], rotation.from_epoch, anchor, rotation=digest)
+            return refusal
 
     def recorded(self, settlement: SettlementId) -> Signed | None:
         """Give what stands for one settlement, None where nothing was ever permitted. RecordFailed."""
