@@ -107,7 +107,7 @@ class World:
         """Make a hold as signed."""
         own = self.leg(id_, leg)
         event = HoldMade(own.ledger, id_, leg, own.asset, own.amount, own.payer, own.payee, self.now)
-        self._step(event, own.asset, own.amount, own.payer, HELD)
+        self.tell(event, own.asset, own.amount, own.payer, HELD)
 
     def decide(self, id_: bytes, outcome: str, epoch: int = 1) -> None:
         """Have all nodes decide, and a certificate formed."""
@@ -126,13 +126,13 @@ class World:
         """Deliver a leg."""
         own = self.leg(id_, leg)
         to = own.payee if to is None else to
-        self._step(Captured(own.ledger, id_, leg, own.asset, own.amount, to), own.asset, own.amount, HELD, to)
+        self.tell(Captured(own.ledger, id_, leg, own.asset, own.amount, to), own.asset, own.amount, HELD, to)
 
     def release(self, id_: bytes, leg: int, to: str | None = None) -> None:
         """Return a leg."""
         own = self.leg(id_, leg)
         to = own.payer if to is None else to
-        self._step(Released(own.ledger, id_, leg, own.asset, own.amount, to), own.asset, own.amount, HELD, to)
+        self.tell(Released(own.ledger, id_, leg, own.asset, own.amount, to), own.asset, own.amount, HELD, to)
 
     def entitle(self, id_: bytes, leg: int, outcome: str) -> None:
         """End a hold without paying it yet."""
@@ -142,14 +142,14 @@ class World:
         """Pay a leg to another account."""
         own = self.leg(id_, leg)
         event = Redirected(own.ledger, id_, leg, own.asset, own.amount, by, to)
-        self._step(event, own.asset, own.amount, HELD, to)
+        self.tell(event, own.asset, own.amount, HELD, to)
 
     def consent(self, id_: bytes, leg: int, to: str) -> None:
         """End a hold by the consent of both."""
         own = self.leg(id_, leg)
         self.say(*(ReleaseSigned(id_, leg, account, to) for account in (own.payer, own.payee)))
         event = ConsentReleased(own.ledger, id_, leg, own.asset, own.amount, to)
-        self._step(event, own.asset, own.amount, HELD, to)
+        self.tell(event, own.asset, own.amount, HELD, to)
 
     def tombstone(self, id_: bytes, leg: int) -> None:
         """Set a tombstone."""
@@ -159,7 +159,7 @@ class World:
         """Declare a loss and have it happen."""
         own = self.leg(id_, leg)
         self.say(LossDeclared(own.ledger, id_))
-        self._step(HoldLost(own.ledger, id_, leg, own.asset, amount, to), own.asset, amount, HELD, to)
+        self.tell(HoldLost(own.ledger, id_, leg, own.asset, amount, to), own.asset, amount, HELD, to)
 
     def halt(self, id_: bytes, leg: int) -> None:
         """Declare a halt and have it happen."""
@@ -193,7 +193,7 @@ class World:
 
     def transfer(self, ledger: str, asset: str, amount: int, source: str, to: str) -> None:
         """Pay outside of any settlement."""
-        self._step(Transferred(ledger, asset, amount, source, to), asset, amount, source, to)
+        self.tell(Transferred(ledger, asset, amount, source, to), asset, amount, source, to)
 
     def tick(self, seconds: int = 1) -> None:
         """Let time pass on every ledger."""
@@ -213,7 +213,7 @@ class World:
         """Give a leg's terms."""
         return self.terms[id_].legs[leg]
 
-    def _step(self, event: Moving, asset: str, amount: int, source: str, to: str) -> None:
+    def tell(self, event: Moving, asset: str, amount: int, source: str, to: str) -> None:
         """Say one thing, book it, and close the step."""
         self.say(event)
         self._book(event.ledger, asset, amount, source, to)

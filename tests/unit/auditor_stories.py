@@ -15,7 +15,7 @@ from interlock.auditor.event import (
     ReleaseSigned,
     Signed,
 )
-from interlock.auditor.ledger_event import HELD, OUTSIDE, BooksClosed, Captured
+from interlock.auditor.ledger_event import HELD, OUTSIDE, BooksClosed, Captured, Opened
 
 ID = b"\x01" * 32
 OTHER = b"\x02" * 32
@@ -113,6 +113,14 @@ def one_chain_swaps_late(world: World) -> None:
     world.execute(ID, last_valid)
     world.tick(100)
     world.decide(ID, COMMIT)
+
+
+def at_the_last_second(world: World) -> None:
+    world.instruct(ID, ASSET, CASH, prepare_by=START + 5)
+    world.tick(5)
+    world.hold(ID, 0)
+    world.hold(ID, 1)
+    settle(world, ID, COMMIT, [0, 1])
 
 
 def order_signed_again(world: World) -> None:
@@ -225,6 +233,8 @@ def payments_beside(world: World) -> None:
     world.transfer(CHAIN, BOND, 3, "carol", OUTSIDE)
     world.transfer(CHAIN, BOND, 1, "carol", HELD)
     world.transfer(CHAIN, BOND, 1, "carol", "carol")
+    world.transfer(CHAIN, BOND, 0, "carol", "bob")
+    world.say(Opened(CHAIN, "dave", BOND, 0))
     committed(world)
 
 

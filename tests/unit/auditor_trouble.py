@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import auditor_stories as lawful
-from auditor_script import ASSET, BANK, CASH, CHAIN, NODES, SUSPENSE, WINDOW, World, settle
+from auditor_script import ASSET, BANK, BOND, CASH, CHAIN, NODES, SUSPENSE, WINDOW, World, settle
 from auditor_stories import ID, OTHER
 
 from interlock.auditor.event import (
@@ -23,6 +23,7 @@ from interlock.auditor.event import (
     NodeDecided,
     StateHash,
 )
+from interlock.auditor.ledger_event import HELD, Released
 
 
 def captured_into_suspense(world: World) -> None:
@@ -68,6 +69,15 @@ def shrunk_and_committed(world: World) -> None:
     world.hold(ID, 1)
     world.lose(ID, 0, 2, "carol")
     settle(world, ID, COMMIT, [1])
+
+
+def shrunk_and_the_rest_returned(world: World) -> None:
+    world.instruct(ID, ASSET)
+    world.hold(ID, 0)
+    world.lose(ID, 0, 2, "carol")
+    world.decide(ID, ABORT)
+    world.accept(ID, 0, ABORT)
+    world.tell(Released(CHAIN, ID, 0, BOND, 3, "alice"), BOND, 3, HELD, "alice")
 
 
 def halted_for_good(world: World) -> None:
