@@ -13,12 +13,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interlock.core.committee import Genesis
-from interlock.core.decision import Certificate
-from interlock.core.entry import Attest, Cancel, Configure, Entry, Instruct, Sign, SignDecisions
+from interlock.core.decision import BatchCertificate, Certificate
+from interlock.core.entry import (
+    Attest,
+    Cancel,
+    Certify,
+    Configure,
+    Entry,
+    Evidence,
+    Instruct,
+    Rotate,
+    Sign,
+    SignRotation,
+)
 from interlock.core.instruction import Instruction, RedactedInstruction
+from interlock.core.order import OrderCertificate
 from interlock.core.registry import Registry
 from interlock.core.rejection import Rejection
+from interlock.core.rotation import RotationCertificate
 from interlock.core.settlement import Settlement
+from interlock.core.snapshot import Snapshot
 from interlock.encoding.canonical import Malformed, decode, decode_canonical, encode, loads
 from interlock.encoding.values import Address, Blob, Bytes32, Signature, Uint32, Uint64, Uint256
 from interlock.entries.check import decode_entry
@@ -61,15 +75,22 @@ KINDS: list[type] = [
     Sign,
     Cancel,
     Attest,
-    SignDecisions,
+    Certify,
     Configure,
+    Rotate,
+    SignRotation,
+    Evidence,
     Instruction,
     RedactedInstruction,
     Genesis,
     Registry,
     Certificate,
+    BatchCertificate,
+    OrderCertificate,
+    RotationCertificate,
     Rejection,
     Settlement,
+    Snapshot,
 ]
 
 

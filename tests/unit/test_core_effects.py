@@ -154,6 +154,8 @@ def test_what_ended_needs_nothing(stage: Stage) -> None:
         ([Fact.HELD, Fact.CONSENT], []),
         ([Fact.HELD, Fact.RETURNED], []),
         ([Fact.RETURNED], []),
+        ([Fact.CONSENT], []),
+        ([Fact.REFUSED, Fact.CONSENT], []),
     ],
 )
 def test_an_aborted_leg_is_served_until_it_is_closed(facts: list[Fact], wanted: list[str]) -> None:

@@ -9,8 +9,10 @@ from interlock.encoding.values import Uint32
 MOVES = {
     ("PENDING", "HELD"): "HELD",
     ("PENDING", "REFUSED"): "REFUSED",
+    ("PENDING", "CONSENT"): "CONSENT",
     ("PENDING", "RETURNED"): "TOMBSTONED",
     ("REFUSED", "HELD"): "HELD",
+    ("REFUSED", "CONSENT"): "CONSENT",
     ("REFUSED", "RETURNED"): "TOMBSTONED",
     ("HELD", "LOST"): "LOST",
     ("HELD", "CONSENT"): "CONSENT",
