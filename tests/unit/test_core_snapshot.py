@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from interlock.core.attestation import Fact
+from interlock.core.committee import Epoch
 from interlock.core.decision import Outcome
 from interlock.core.effects import outstanding
 from interlock.core.ended import EndedIndex
@@ -258,6 +259,7 @@ BROKEN = {
     "a peak too few": {"decisions": Frontier(Uint64(3), (digest_of(1),))},
     "the ended without their peaks": {"ended": Frontier(Uint64(1), ())},
     "no block hash at all": {"anchors": ()},
+    "an epoch to which no rotation led": {"epoch": Epoch(Uint64(2))},
 }
 
 

@@ -17,7 +17,7 @@ from interlock.core.applied import Applied, Change, Vote
 from interlock.core.ballots import Ballots
 from interlock.core.certification import certify
 from interlock.core.closing import close_block
-from interlock.core.committee import Committee, Epoch, Genesis, MemberIndex, first_committee
+from interlock.core.committee import FIRST_EPOCH, Committee, Epoch, Genesis, MemberIndex, first_committee
 from interlock.core.ended import EndedIndex, ended_of
 from interlock.core.entry import (
     Anchor,
@@ -191,6 +191,8 @@ class Replica:
         invariant("I8", "the snapshot is another network's, or comes late", holds=is_own)
         is_sound = snapshot.decisions.is_sound and snapshot.ended.is_sound and bool(snapshot.anchors)
         invariant("I8", "the snapshot's logs cannot be", holds=is_sound)
+        has_all = len(snapshot.rotations) == snapshot.epoch - FIRST_EPOCH
+        invariant("I8", f"{len(snapshot.rotations)} rotations in epoch {snapshot.epoch}", holds=has_all)
         self.height = snapshot.height
         self.time = snapshot.time
         self.committee = Committee(snapshot.epoch, snapshot.members)
