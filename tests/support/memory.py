@@ -24,13 +24,15 @@ from interlock.core.order import Order, OrderCertificate, order_digest, order_ha
 from interlock.core.rotation import Rotation, RotationCertificate, committee_hash, rotation_digest
 from interlock.encoding.merkle import proof_of, root_of
 from interlock.encoding.values import ZERO_BYTES32, Address, Bytes32, Height, Uint32, Uint64, UnixSeconds, hex_of
+from interlock.ledgers.memory.answer import Answer
 from interlock.ledgers.memory.book import Book
 from interlock.ledgers.memory.event import LedgerEvent
 from interlock.ledgers.memory.office import Inclusion
+from interlock.ledgers.memory.page import Status
 from interlock.ledgers.memory.rules import DIRECT_BANK, HELD_BANK, VAULT, Kind
 from interlock.ledgers.protocol import Watch
 from support.log import KEYS
-from support.protocol import FIRST, Council
+from support.protocol import FIRST, Council, netted
 from support.world import (
     ALICE,
     BANK,
@@ -44,7 +46,10 @@ from support.world import (
     TOKEN,
     USD,
     VAULT_NAME,
+    account_leg,
     id_of,
+    instruction,
+    onchain_leg,
 )
 
 RICH = 1_000_000
@@ -52,6 +57,21 @@ RICH = 1_000_000
 TEXT = {key: hex_of(key.address) for key in (ALICE, BOB, CAROL)}
 """How a chain's ledger names a party."""
 LAST_VALID = START + 700
+
+COMMIT, ABORT = Outcome.COMMIT, Outcome.ABORT
+TERMS = instruction()
+"""Leg 0: 100 of the token from Alice to Bob, in the vault. Leg 1: 5000 cents from Bob to Alice, at the bank."""
+ID = id_of(TERMS)
+ON_CHAIN, AT_BANK = 0, 1
+HOLDERS = [(VAULT, ON_CHAIN), (HELD_BANK, AT_BANK)]
+"""The kinds that hold, each with its leg."""
+PAID = netted(onchain_leg(), account_leg(ledger=PAYMENT_ONLY), pivot=PAYMENT_ONLY)
+"""The bank pays last."""
+_BACK = onchain_leg(1, payer=BOB.address, payee=ALICE.address, token=OTHER_TOKEN)
+SWAP = netted(onchain_leg(), _BACK, pivot=VAULT_NAME)
+"""Two legs of one vault, in one step."""
+PIVOTS: list[tuple[Kind, Instruction, int]] = [(VAULT, SWAP, 0), (DIRECT_BANK, PAID, 1)]
+"""The kinds that can be the pivot, each with terms and the first of its legs."""
 
 
 def book_of(kind: Kind, *, name: str = "", confirmations: int = 0, funds: int = RICH) -> tuple[Book, list[LedgerEvent]]:
@@ -93,6 +113,25 @@ def watch(
     )
 
 
+def held(kind: Kind, leg: int, terms: Instruction = TERMS) -> tuple[Book, list[LedgerEvent]]:
+    """Give a ledger that holds a leg, and the list of all that it tells from here on."""
+    book, told = book_of(kind)
+    assert book.prepare(watch(terms, leg)).answer is Answer.HELD
+    book.advance(book.time)
+    told.clear()
+    return book, told
+
+
+def settle(book: Book, leg: int, outcome: Outcome, terms: Instruction = TERMS) -> Answer:
+    """Bring a good certificate."""
+    return book.settle(watch(terms, leg, certificate=certificate(id_of(terms), outcome))).answer
+
+
+def status(book: Book, leg: int, terms: Instruction = TERMS) -> Status:
+    """Give where a leg is."""
+    return book.page(id_of(terms)).leg(leg).status
+
+
 def decision_of(id_: SettlementId, outcome: Outcome, council: Council = FIRST) -> Decision:
     """Give a decision of a council's epoch."""
     return Decision(id_, outcome, Epoch(Uint64(council.epoch)))
@@ -114,16 +153,21 @@ def batched(ids: Iterable[SettlementId], outcome: Outcome, council: Council = FI
     return {each.decision.settlement: each for each in assemble_batch(batch, decisions, signatures)}
 
 
-def order_of(terms: Instruction, council: Council = FIRST, *, last_valid: int = LAST_VALID) -> Order:
-    """Give the order to an instruction's pivot."""
-    return Order(id_of(terms), terms.pivot, UnixSeconds(Uint64(last_valid)), Epoch(Uint64(council.epoch)))
+def order_of(terms: Instruction, council: Council = FIRST, *, last_valid: int = LAST_VALID, ledger: str = "") -> Order:
+    """Give the order to an instruction's pivot, unless another ledger is named."""
+    return Order(id_of(terms), ledger or terms.pivot, UnixSeconds(Uint64(last_valid)), Epoch(Uint64(council.epoch)))
 
 
 def order_certificate(
-    terms: Instruction, council: Council = FIRST, *, last_valid: int = LAST_VALID, members: Iterable[int] | None = None
+    terms: Instruction,
+    council: Council = FIRST,
+    *,
+    last_valid: int = LAST_VALID,
+    ledger: str = "",
+    members: Iterable[int] | None = None,
 ) -> OrderCertificate:
-    """Give the certificate of the order to an instruction's pivot."""
-    order = order_of(terms, council, last_valid=last_valid)
+    """Give the certificate of the order to an instruction's pivot, unless another ledger is named."""
+    order = order_of(terms, council, last_valid=last_valid, ledger=ledger)
     return OrderCertificate(order, _signed(council, order_digest(NETWORK, order), members))
 
 

@@ -89,6 +89,30 @@ async def test_absence_and_consent_are_seen() -> None:
     assert facts(await ledger.observe([other])) == [Fact.RETURNED]
 
 
+async def test_a_vault_refuses_what_could_not_leave_it() -> None:
+    """A barred exit is REFUSED before the hold and while it is undecided; a spent lane too, until nothing can come."""
+    book, _ = book_of(VAULT)
+    ledger, asked = MemoryLedger(book), watch(TERMS, ON_CHAIN)
+    book.freeze(TEXT[BOB])
+    assert facts(await ledger.observe([asked])) == [Fact.REFUSED]
+    book.thaw(TEXT[BOB])
+    await ledger.prepare(asked)
+    book.advance(START + 1)
+    for barred in (ALICE, BOB):
+        book.freeze(TEXT[barred])
+        assert facts(await ledger.observe([asked])) == [Fact.REFUSED]
+        book.thaw(TEXT[barred])
+        assert facts(await ledger.observe([asked])) == [Fact.HELD]
+    book.freeze(TEXT[ALICE])
+    decided = watch(TERMS, ON_CHAIN, certificate=certificate(asked.settlement, Outcome.COMMIT))
+    assert facts(await ledger.observe([decided])) == [Fact.HELD]
+    in_lane = watch(instruction(salt=2), ON_CHAIN)
+    assert facts(await ledger.observe([in_lane])) == [Fact.REFUSED]
+    book.advance(PREPARE_BY + 1)
+    book.advance(PREPARE_BY + 2)
+    assert facts(await ledger.observe([in_lane])) == [Fact.RETURNED]
+
+
 async def test_what_the_ledger_will_not_do_is_refused_and_what_needs_more_proof_is_asked_again() -> None:
     """Refusals are terminal as the request stands; a certificate of a newer epoch waits for the rotations."""
     book, _ = book_of(HELD_BANK)

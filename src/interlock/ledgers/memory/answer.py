@@ -62,27 +62,9 @@ class Answer(IntEnum):
     """A leg is given as a hash, so the ledger cannot tell which legs are its own; a pivot moves all of them or none."""
 
     @property
-    def is_retryable(self) -> bool:
-        """Tell whether the same request, or the same with more proof, may yet succeed."""
-        return self in _RETRYABLE
-
-    @property
     def names_status(self) -> bool:
         """Tell whether it says where the leg is, and not why nothing was done."""
         return self <= Answer.LOST
-
-
-_RETRYABLE = frozenset(
-    {
-        Answer.ENTITLED,
-        Answer.BRING_ROTATIONS,
-        Answer.BRING_NEWER_PROOF,
-        Answer.HALTED,
-        Answer.SHORT,
-        Answer.UNPAYABLE,
-        Answer.UNSIGNED,
-    }
-)
 
 
 class Reply(NamedTuple):

@@ -16,6 +16,7 @@ from interlock.ledgers.memory.answer import Reply
 from interlock.ledgers.memory.checks import Lanes
 from interlock.ledgers.memory.clerk import Clerk
 from interlock.ledgers.memory.event import (
+    HELD_ACCOUNT,
     OUTSIDE,
     AccountFrozen,
     AccountThawed,
@@ -67,8 +68,9 @@ class House:
         """Terms that were seen to have their id."""
         self._told_never: set[SettlementId] = set()
         """Orders of which a chain's NEVER was told."""
+        self._first_office = Office.at_genesis(genesis)
         self._offices: Table[str, Office] = Table()
-        self._offices.begin_with(name, Office.at_genesis(genesis))
+        """The newest one, by the ledger's own name; none before the first rotation."""
         self._steps = Steps(
             name,
             (*self._accounts.tables, self._lanes.uses, self._pages, self._offices),
@@ -96,10 +98,7 @@ class House:
     @property
     def office(self) -> Office:
         """Give the newest committee that the ledger knows."""
-        found = self._offices.get(self.name)
-        if found is None:
-            raise RuntimeError(f"{self.name} has forgotten its genesis")
-        return found
+        return self._offices.get(self.name) or self._first_office
 
     def page(self, settlement: SettlementId) -> Page:
         """Give what the ledger knows of a settlement now."""
@@ -129,10 +128,20 @@ class House:
         self._accounts.open(account, asset, amount, keys)
         self._tell(Opened(self.name, account, asset, amount))
 
-    def transfer(self, asset: str, amount: int, source: str, to: str) -> None:
-        """Move value outside of any settlement; from or to `OUTSIDE` it is issued or destroyed."""
+    def transfer(self, asset: str, amount: int, source: str, to: str) -> bool:
+        """Move value outside of any settlement; from or to `OUTSIDE` it is issued or destroyed.
+
+        Tells whether it was done; nothing is where the source has not so much, or one of them is frozen. ValueError for
+        what is held: `lose` takes that.
+        """
+        if amount < 0 or HELD_ACCOUNT in {source, to}:
+            raise ValueError(f"{amount} {asset} from {source} to {to} is no transfer between accounts of {self.name}")
+        is_covered = source == OUTSIDE or self.balance(source, asset) >= amount
+        if not is_covered or not {source, to}.isdisjoint(self._accounts.frozen):
+            return False
         self._clerk.transfer(Transfer(asset, amount, source, to))
         self._steps.end_request()
+        return True
 
     def freeze(self, account: str) -> None:
         """Let an account be paid no more, nor pay: by its bank, or by the issuer of a token."""
