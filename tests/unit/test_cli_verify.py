@@ -79,12 +79,12 @@ def test_json_is_the_report_and_nothing_else(files: Files, capsys: pytest.Captur
     assert (code, err) == (ExitCode.DONE, "")
     report = json.loads(out)
     assert list(report) == [
-        "checks", "kind", "legs", "lies", "limits", "network", "outcome", "reason", "remarks", "settlement", "state",
-        "summary", "valid",
+        "checks", "committee", "epoch", "kind", "legs", "lies", "limits", "network", "outcome", "reason", "remarks",
+        "rotation", "settlement", "state", "summary", "valid",
     ]  # fmt: skip
     assert (report["valid"], report["outcome"], report["state"]) == (True, "ABORT", "UNWOUND")
     assert [leg["state"] for leg in report["legs"]] == ["RETURNED", "TOMBSTONED"]
-    assert list(report["legs"][0]) == ["amount", "asset", "ledger", "leg", "payee", "payer", "state"]
+    assert list(report["legs"][0]) == ["amount", "asset", "isPivot", "ledger", "leg", "payee", "payer", "state"]
 
     code, out, _ = run(capsys, files.spoilt, "--network", files.genesis, "--json")
     report = json.loads(out)

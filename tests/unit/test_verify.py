@@ -91,8 +91,8 @@ def test_a_settled_receipt_is_valid_and_says_so() -> None:
     assert report.lies == ()
     assert report.remarks == ()
     assert [check.name for check in report.checks] == [
-        "genesis", "form", "network", "terms", "signatures", "cancels", "configurations", "certificate",
-        "attestations", "documents", "outcome", "completion", "agreement",
+        "genesis", "form", "network", "terms", "rotations", "signatures", "cancels", "configurations", "certificate",
+        "order", "attestations", "documents", "consents", "outcome", "completion", "agreement",
     ]  # fmt: skip
     assert "COMMIT and bears 3 of 4 signatures of epoch 1; 3 are needed" in sentence_of(report, "certificate")
 
@@ -376,13 +376,17 @@ def no_terms(story: Story) -> Receipt:
         (both_forms_of_the_terms, "form", "either `instruction` or `redacted`"),
         (no_terms, "form", "either `instruction` or `redacted`"),
         (other_network, "network", "Give the genesis of the receipt's own network"),
-        (one_signature, "signatures", "all 2 required signers; 1 are there"),
+        (one_signature, "consents", "whose signature is not there"),
         (strangers_signature, "signatures", "is not one that the settlement needs"),
         (borrowed_signature, "signatures", "recovers to"),
         (all_cancels, "cancels", "yet the certificate says COMMIT"),
         (configured_by_two, "configurations", "2 members; 3 are needed"),
         (then(configure(registry(), 2, *NODES[:2])), "configurations", "2 members; 3 are needed"),
-        (then(configure(registry(), 2, epoch=2)), "configurations", "of configuration 2 is 2; the genesis committee's"),
+        (
+            then(configure(registry(), 2, epoch=2)),
+            "configurations",
+            "of configuration 2 is 2; the receipt's rotations lead",
+        ),
         (then(configure(replace(registry(), ledgers=registry().ledgers[::-1]), 2)), "configurations", "rising name"),
         (then(configure(registry(), 3)), "configurations", "Configuration 3 stands after 1; 2 comes next"),
         (then(configure(registry(), 1)), "configurations", "Configuration 1 stands after 1; 2 comes next"),

@@ -26,8 +26,12 @@ _STATES = {
     LegState.TOMBSTONED: "never held, and none can come",
     LegState.LOST: "lost without a certificate",
     LegState.CONSENT: "ended by payer and payee together",
+    LegState.EXECUTED: "executed by the pivot, in one step",
+    LegState.NEVER: "never executed by the pivot, and it never can be",
 }
 """What a leg's state means where a receipt shows it."""
+_NOT_ORDERED = "the pivot's, which was not ordered to execute"
+"""What the state of the pivot's leg means before any order."""
 
 
 def json_of(report: Report) -> str:
@@ -43,7 +47,7 @@ def print_report(report: Report, console: Console | None = None) -> None:
     if report.reason is not None:
         out.print(_text(report.reason, "red"))
     out.print()
-    out.print(_pairs([("network", _hex(report.network)), ("settlement", _hex(report.settlement))]))
+    out.print(_pairs([("network", _hex(report.network)), ("settlement", _hex(report.settlement)), *_epoch(report)]))
     _print_checks(out, report)
     _print_legs(out, report.legs)
     _print_list(out, "Lies that the receipt holds", [lie.sentence for lie in report.lies], "yellow")
@@ -68,6 +72,12 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)
 
 
+def _epoch(report: Report) -> list[tuple[str, str]]:
+    """Give the newest epoch that a valid receipt shows, with what it can be compared by."""
+    rows = [] if report.epoch is None else [("epoch", f"{report.epoch}, whose committee is {_hex(report.committee)}")]
+    return rows if report.rotation is None else [*rows, ("rotation", _hex(report.rotation))]
+
+
 def _print_checks(out: Console, report: Report) -> None:
     table = Table.grid(padding=(0, 2))
     for check in report.checks:
@@ -81,7 +91,8 @@ def _print_checks(out: Console, report: Report) -> None:
 
 def _print_legs(out: Console, legs: Sequence[LegReport]) -> None:
     for leg in legs:
-        _print_section(out, f"Leg {leg.leg}: {_STATES[leg.state]}")
+        is_untouched = leg.is_pivot and leg.state is LegState.PENDING
+        _print_section(out, f"Leg {leg.leg}: {_NOT_ORDERED if is_untouched else _STATES[leg.state]}")
         if leg.ledger:
             facts = [
                 ("ledger", leg.ledger),

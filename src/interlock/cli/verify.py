@@ -1,5 +1,6 @@
 """The command `interlock verify`: tell whether a receipt proves its settlement."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from interlock.cli.exit_code import ExitCode, Failure
 from interlock.cli.report_view import json_of, print_report
+from interlock.encoding.values import Bytes32
 from interlock.evidence.receipt import RECEIPT_BYTES_MAX
 from interlock.evidence.verify import GENESIS, verify_receipt
 
@@ -14,6 +16,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 GENESIS_BYTES_MAX = 65_536
 """A genesis document; one with 31 members has 2 KiB."""
+_DIGEST = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
 
 
 @app.command()
@@ -26,17 +29,25 @@ def verify(
         ),
     ],
     *,
+    rotation: Annotated[
+        str,
+        typer.Option(
+            "--rotation", metavar="DIGEST", help="The newest rotation that you know of: the receipt must lead there."
+        ),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Check a receipt offline, from the genesis document.
 
-    Nothing is asked of any node, bank or chain. Ends with 0 where the receipt is valid, with 1 where it is not.
+    Nothing is asked of any node, bank or chain. Ends with 0 where the receipt is valid, with 1 where it is not. With
+    --rotation a receipt that hides what came after its epoch is refused.
 
     Example: interlock verify receipt.json --network genesis.json
     """
+    trusted = _digest(rotation)
     receipt_bytes = _read(receipt, RECEIPT_BYTES_MAX, "a receipt, as a node or `interlock demo --keep DIR` gives it")
     genesis_bytes = _read(network, GENESIS_BYTES_MAX, "the genesis document of the network that you trust")
-    report = verify_receipt(receipt_bytes, genesis_bytes)
+    report = verify_receipt(receipt_bytes, genesis_bytes, rotation=trusted)
     if not report.valid and report.checks[-1].name == GENESIS:
         raise Failure(ExitCode.USAGE, f"{network}: {report.reason} Give the genesis.json of the receipt's network.")
     if as_json:
@@ -45,6 +56,17 @@ def verify(
         print_report(report)
     if not report.valid:
         raise typer.Exit(ExitCode.REJECTED)
+
+
+def _digest(text: str) -> Bytes32 | None:
+    """Read a digest that the user gave; None where none was given."""
+    if not text:
+        return None
+    if not _DIGEST.fullmatch(text):
+        raise Failure(
+            ExitCode.USAGE, f"{text} is no digest of a rotation; `interlock verify` prints them: 0x and 64 digits"
+        )
+    return Bytes32(bytes.fromhex(text[2:]))
 
 
 def _read(path: Path, bytes_max: int, wanted: str) -> bytes:

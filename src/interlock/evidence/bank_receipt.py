@@ -44,6 +44,14 @@ class BankEvent(IntEnum):
     """ABORT: the amount is the payer's again."""
     TOMBSTONED = 5
     """ABORT came before any hold; none can come."""
+    EXECUTED = 6
+    """The bank is the pivot, and booked all of its legs at once, under the certified order."""
+    NEVER = 7
+    """The bank is the pivot, and will never execute the certified order; `reason` says why."""
+
+
+ORDER_EVENTS = frozenset({BankEvent.EXECUTED, BankEvent.NEVER})
+"""What a pivot says of its order: of the settlement as a whole, whose id binds the terms of every leg."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,7 @@ class BankReceipt:
     event: BankEvent
     settlement: SettlementId
     leg: LegIndex
+    """The leg, or `EVERY_LEG` where the event is of an order: then `terms` to `payee` are zero and empty."""
     terms: Bytes32
     """hashStruct(AccountTerms) of the leg as signed; zero where the bank was never given it (a tombstone)."""
     asset: str
@@ -72,7 +81,7 @@ class BankReceipt:
     payer: str
     payee: str
     reason: str
-    """Empty, or why the bank refused."""
+    """Empty, or why the bank refused, or will never execute."""
 
 
 def receipt_hash(jws: str) -> Bytes32:

@@ -7,8 +7,10 @@ Every event that proves something has only fixed-size members, so its data is a 
     Delivered(bytes32 indexed settlement, address indexed payee, uint32 leg, address token, uint256 amount)
     Returned(bytes32 indexed settlement, address indexed payer, uint32 leg, address token, uint256 amount)
     Tombstoned(bytes32 indexed settlement, address indexed payer, uint32 leg, uint256 nonce)
+    Executed(bytes32 indexed settlement, uint64 lastValid)
 
-That the event stood in a final block of the chain is what the nodes attest; it cannot be seen offline.
+The last is of a settlement as a whole, whose pivot the vault was; the others are of one leg each. That an event stood
+in a final block of the chain is what the nodes attest; it cannot be seen offline.
 
 Source: `contracts/src/IVault.sol`; Solidity ABI specification, "Events".
 """
@@ -21,7 +23,7 @@ from interlock.core.attestation import Fact
 from interlock.core.instruction import LegIndex, OnchainLeg, SettlementId
 from interlock.encoding.canonical import Malformed
 from interlock.encoding.keccak import keccak256
-from interlock.encoding.values import Address, Bytes32, MinorUnits, Uint32, Uint256, hex_of
+from interlock.encoding.values import Address, Bytes32, MinorUnits, Uint32, Uint64, Uint256, UnixSeconds, hex_of
 from interlock.evidence.document import ChainEventDocument
 
 _WORD_BYTES = 32
@@ -81,21 +83,33 @@ class Tombstoned:
     nonce: Uint256
 
 
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """The vault was the pivot, and moved all of its legs in one step, from payers to payees."""
+
+    TOPIC: ClassVar[Bytes32] = keccak256(b"Executed(bytes32,uint64)")
+
+    settlement: SettlementId
+    last_valid: UnixSeconds
+    """Of the certified order that it executed."""
+
+
 VaultEvent = Held | Delivered | Returned | Tombstoned
 
 TOPICS = (Held.TOPIC, Delivered.TOPIC, Returned.TOPIC, Tombstoned.TOPIC)
-"""First topics of the events that prove a fact."""
+"""First topics of the events that prove a fact of one leg."""
 
-_PROVES: dict[type[VaultEvent], Fact] = {
-    Held: Fact.HELD,
-    Delivered: Fact.DELIVERED,
-    Returned: Fact.RETURNED,
-    Tombstoned: Fact.RETURNED,
+_PROVES: dict[type[VaultEvent], frozenset[Fact]] = {
+    # Nothing is held without its payer's signature, or its payer's own call.
+    Held: frozenset({Fact.HELD, Fact.SIGNED}),
+    Delivered: frozenset({Fact.DELIVERED}),
+    Returned: frozenset({Fact.RETURNED}),
+    Tombstoned: frozenset({Fact.RETURNED}),
 }
 
 
 def read_event(topics: Sequence[bytes], data: bytes) -> VaultEvent:
-    """Read an event of a vault.
+    """Read an event of a vault that is of one leg.
 
     Malformed where the first topic is of no such event, the number of topics or words is another, or a word is out of
     its type's range (dirty high bits).
@@ -140,7 +154,7 @@ def event_fault(
         event = read_event(document.topics, document.data)
     except Malformed as error:
         return f"the event cannot be read: {error}"
-    if _PROVES[type(event)] is not fact:
+    if fact not in _PROVES[type(event)]:
         return f"the event is {type(event).__name__}, which does not prove {fact.name}"
     if event.settlement != settlement:
         return f"the event is of settlement {hex_of(event.settlement)}, not of {hex_of(settlement)}"
@@ -151,6 +165,15 @@ def event_fault(
             said, signed = _text(getattr(event, name)), _text(getattr(terms, name))
             return f"the event's {name} is {said}, the signed leg's is {signed}"
     return None
+
+
+def read_execution(topics: Sequence[bytes], data: bytes) -> Executed:
+    """Read a vault's word that it executed an order; Malformed where it is of no such event or form."""
+    if not topics or topics[0] != Executed.TOPIC:
+        raise Malformed("its first topic is not that of an execution")
+    (settlement,) = _words(topics, 1)
+    (last_valid,) = _data_words(data, 1)
+    return Executed(SettlementId(Bytes32(settlement)), UnixSeconds(Uint64(_number(last_valid, 64))))
 
 
 def _words(topics: Sequence[bytes], count: int) -> tuple[bytes, ...]:
@@ -173,10 +196,14 @@ def _address(word: bytes) -> Address:
 
 
 def _leg(word: bytes) -> LegIndex:
+    return LegIndex(Uint32(_number(word, 32)))
+
+
+def _number(word: bytes, bits: int) -> int:
     number = int.from_bytes(word, "big")
-    if number >> 32:
-        raise Malformed(f"{number} is no uint32")
-    return LegIndex(Uint32(number))
+    if number >> bits:
+        raise Malformed(f"{number} is no uint{bits}")
+    return number
 
 
 def _uint256(word: bytes) -> Uint256:

@@ -81,7 +81,10 @@ class ChainRefusalDocument:
 
 @dataclass(frozen=True, slots=True)
 class ChainAbsenceDocument:
-    """No hold stands at a final block past `prepareBy`, so none can come."""
+    """At a final block nothing stands, and nothing can come any more.
+
+    No hold stands past `prepareBy`; or, where the vault is the pivot, no execution past the order's `lastValid`.
+    """
 
     KIND: ClassVar[str] = "chain-absence"
 

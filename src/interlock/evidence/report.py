@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from interlock.core.attestation import Fact
+from interlock.core.committee import Epoch
 from interlock.core.decision import Outcome
 from interlock.core.leg import LegState
 from interlock.core.settlement import State
@@ -38,16 +39,21 @@ class LegReport:
     """Minor units in decimal; empty where the receipt hides it."""
     payer: str
     payee: str
+    is_pivot: bool
+    """It is the pivot's: moved in the pivot's one step, never held."""
     state: LegState
-    """As far as facts stand: DELIVERED, RETURNED, TOMBSTONED and CONSENT are ends."""
+    """As far as facts stand: DELIVERED, EXECUTED, RETURNED, TOMBSTONED, NEVER and CONSENT are ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lie:
-    """An attestation whose own document says otherwise."""
+    """An attestation that its own document, or the signed terms, refute."""
 
     member: Uint32
+    epoch: Epoch
+    """The committee of which it is a member."""
     leg: Uint32
+    """The leg, or 2^32 - 1 for what is said of the order."""
     fact: Fact
     sentence: str
 
@@ -56,7 +62,7 @@ class Lie:
 class Report:
     """The answer to the question whether a receipt proves its settlement."""
 
-    KIND: ClassVar[str] = "interlock/report/1"
+    KIND: ClassVar[str] = "interlock/report/2"
 
     valid: bool
     reason: str | None
@@ -67,6 +73,12 @@ class Report:
     """Null where the genesis document could not be read."""
     settlement: Bytes32 | None
     """Null where the receipt could not be read."""
+    epoch: Epoch | None
+    """The newest epoch that the receipt shows; null where it is not valid, as are the next two."""
+    committee: Bytes32 | None
+    """Of that epoch: keccak256 of abi.encode(epoch, members), as a vault shows it."""
+    rotation: Bytes32 | None
+    """The digest of the rotation that began it; null for the first epoch."""
     outcome: Outcome | None
     """What the certificate says; null where the receipt is not valid."""
     state: State | None
@@ -76,7 +88,7 @@ class Report:
     legs: tuple[LegReport, ...]
     """Empty where the receipt is not valid."""
     lies: tuple[Lie, ...]
-    """Attestations that their own documents refute; they do no harm while the facts stand without them."""
+    """Attestations that are refuted; they do no harm while the facts stand without them."""
     remarks: tuple[str, ...]
     """What else is worth knowing: whose word something rests on, what is not complete."""
     limits: tuple[str, ...]

@@ -229,6 +229,10 @@ def _bank_text(event: BankEvent, amount: int, payer: str, payee: str) -> str:
             return f"gives {dollars(amount)} back to the {payer}"
         case BankEvent.TOMBSTONED:
             return "closes the leg: it was never held and can never be"
+        case BankEvent.EXECUTED:
+            return "executes the certified order"
+        case BankEvent.NEVER:
+            return "will never execute the certified order"
 
 
 async def _heard(listen: Callable[[], Awaitable[list[Seen]]]) -> list[Seen]:
