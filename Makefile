@@ -49,6 +49,14 @@ format: $(READY) ## put the sources into their one form | make format
 	@$(BIN)/ruff check --fix-only --quiet
 	@$(BIN)/ruff format
 
+.PHONY: spec
+spec: $(READY) ## write the tables of the specification from the code | make spec
+	@$(BIN)/python scripts/spec.py $(ARGS)
+
+.PHONY: vectors
+vectors: $(READY) ## write the golden vectors from the code | make vectors ARGS=--check
+	@$(BIN)/python scripts/vectors.py $(ARGS)
+
 .PHONY: contracts
 contracts: $(CONTRACTS) ## build the contracts and write their artifacts | make contracts
 	@node contracts/build.mjs
