@@ -22,7 +22,7 @@ On every new state invariant I8 is checked: a replica that is restored from its 
 has one restored from the normalised one as its own restored copy.
 """
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
 from interlock.core.applied import Applied
@@ -95,7 +95,7 @@ class Kernel:
         self._states = Interner[State]()
         self._entries = Interner[tuple[Entry, ...]]()
         self._outcomes: dict[tuple[int, int, int], Outcome] = {}
-        self._accepted: dict[tuple[int, int], bool] = {}
+        self._wanted: dict[Hashable, bool] = {}
         self._facts: dict[tuple[int, SettlementId], Settlement | EndedSettlement | None] = {}
         self.origins: dict[int, Origin] = {}
         """How each state was reached first; the beginning is not here."""
@@ -135,10 +135,7 @@ class Kernel:
 
     def accepts(self, replica: int, entry: Entry) -> bool:
         """Ask the core whether it would take this entry whole."""
-        key = (replica, self._entries.number((entry,)))
-        if key not in self._accepted:
-            self._accepted[key] = not self._run(replica, (entry,), self.time(replica))[1].rejections
-        return self._accepted[key]
+        return not self._run(replica, (entry,), self.time(replica))[1].rejections
 
     def tally(self, replica: int, id_: SettlementId, leg: int, fact: Fact, members: Iterable[int]) -> int:
         """Bring votes for one fact, each in its own batch, all in one block; give the state after it."""
@@ -147,8 +144,12 @@ class Kernel:
 
     def takes_vote(self, replica: int, id_: SettlementId, leg: int, fact: Fact) -> bool:
         """Ask the core whether a vote for a fact would be counted now."""
-        vote = attest(0, self.anchor(replica), (id_, leg, fact), epoch=self.epoch(replica))
-        return self.accepts(replica, vote)
+        key = (replica, id_, leg, fact)
+        found = self._wanted.get(key)
+        if found is None:
+            vote = attest(0, self.anchor(replica), (id_, leg, fact), epoch=self.epoch(replica))
+            found = self._wanted[key] = self.accepts(replica, vote)
+        return found
 
     def endorse(self, replica: int, statement: Decision | Order, members: Iterable[int]) -> int:
         """Bring signatures under one decision or order, all in one block; give the state after it."""
@@ -157,7 +158,11 @@ class Kernel:
 
     def takes_signature(self, replica: int, statement: Decision | Order) -> bool:
         """Ask the core whether a signature under a decision or an order would be counted now."""
-        return self.accepts(replica, certify(0, self.anchor(replica), statement))
+        key = (replica, statement)
+        found = self._wanted.get(key)
+        if found is None:
+            found = self._wanted[key] = self.accepts(replica, certify(0, self.anchor(replica), statement))
+        return found
 
     def fork(self, replica: int, face: Bytes32) -> int:
         """Give the same state on a log with another newest block."""
