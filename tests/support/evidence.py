@@ -1,13 +1,13 @@
 """Receipts of real settlements: driven through the log, attested with real bank receipts and real vault events."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from interlock.bankd.receipts import ReceiptKey
 from interlock.core.attestation import Attestation, Fact, SignedAttestation, attestation_digest
-from interlock.core.committee import FIRST_EPOCH, MemberIndex
-from interlock.core.decision import Outcome
-from interlock.core.entry import Configure
+from interlock.core.committee import Epoch, MemberIndex
+from interlock.core.decision import Decision, Outcome, decision_hash
+from interlock.core.entry import Attest, Configure, Entry
 from interlock.core.instruction import (
     AccountTerms,
     Instruction,
@@ -17,13 +17,17 @@ from interlock.core.instruction import (
     Terms,
     hash_account_terms,
 )
+from interlock.core.order import Order, OrderCertificate, order_hash
 from interlock.core.registry import LedgerClass, Registry, SignedConfiguration
 from interlock.core.settlement import Settlement
 from interlock.encoding.canonical import encode
 from interlock.encoding.keccak import keccak256
+from interlock.encoding.merkle import proof_of
 from interlock.encoding.values import ZERO_BYTES32, Blob, Bytes32, Uint32, Uint64, Uint256, UnixSeconds
+from interlock.entries.check import batch_digest
 from interlock.evidence.bank_receipt import BankEvent, BankReceipt
 from interlock.evidence.chain_event import Delivered, Held, Returned, Tombstoned
+from interlock.evidence.committees import Inclusion
 from interlock.evidence.document import (
     BankReceiptDocument,
     ChainAbsenceDocument,
@@ -33,21 +37,20 @@ from interlock.evidence.document import (
     evidence_hash,
 )
 from interlock.evidence.lane_word import LaneWord
-from interlock.evidence.receipt import Receipt, make_receipt
+from interlock.evidence.receipt import OrderProof, Proofs, Receipt, make_receipt
 from support.log import Log, Ordered
+from support.protocol import FIRST, Council, Network
 from support.world import (
     BANK,
     CHAIN_ID,
     GENESIS,
     NETWORK,
-    NODES,
     PREPARE_BY,
     QUORUM,
     START,
     USD,
     VAULT,
     Key,
-    attest,
     configure,
     id_of,
     instruction,
@@ -72,6 +75,9 @@ ASSET, MONEY = 0, 1
 def registry_of_bank(key: ReceiptKey = BANK_KEY) -> Registry:
     """Give the usual registry with the bank's own key, or with another one."""
     return registry(replace(ledger(BANK, LedgerClass.HELD, USD), receipt_key=key.public_key))
+
+
+USUAL = registry_of_bank()
 
 
 def bank_receipt(id_: SettlementId, signed: AccountTerms, event: BankEvent, **changes: object) -> BankReceipt:
@@ -151,6 +157,7 @@ def statement(
     *,
     position: Bytes32 | None = None,
     key: Key | None = None,
+    council: Council = FIRST,
 ) -> SignedAttestation:
     """Give a member's signed statement that names a document."""
     where = document.position if document is not None else ZERO_BYTES32
@@ -160,9 +167,9 @@ def statement(
         fact=fact,
         position=where if position is None else position,
         evidence=ZERO_BYTES32 if document is None else evidence_hash(document),
-        epoch=FIRST_EPOCH,
+        epoch=council.committee.epoch,
     )
-    return SignedAttestation(said, (key or NODES[member]).sign(attestation_digest(NETWORK, said)))
+    return SignedAttestation(said, (key or council.keys[member]).sign(attestation_digest(NETWORK, said)))
 
 
 def in_order(entry: Configure) -> SignedConfiguration:
@@ -170,25 +177,70 @@ def in_order(entry: Configure) -> SignedConfiguration:
     return replace(entry.signed, signatures=tuple(sorted(entry.signed.signatures, key=lambda each: each.signer)))
 
 
+class Recorder(Network):
+    """A log that remembers what a node would keep."""
+
+    def __init__(self, wanted: Registry | None) -> None:
+        self.votes: list[tuple[MemberIndex, SignedAttestation]] = []
+        self.leaves: list[Bytes32] = []
+        """Of the log of decisions."""
+        self.sizes = {0: 0}
+        """How many there were at the end of each block."""
+        self.orders: dict[SettlementId, OrderCertificate] = {}
+        self.gone: dict[SettlementId, Settlement] = {}
+        """Settlements that ended."""
+        self.councils = {1: FIRST}
+        self._successors: tuple[Key, ...] = ()
+        Log.__init__(self, registry=wanted)  # a network has always a registry, this log may have none
+
+    def block(self, *entries: Entry | bytes, time: int | None = None) -> Ordered:
+        """Order these entries, and keep what came of them."""
+        ordered = super().block(*entries, time=time)
+        self.votes += ordered.applied.votes
+        self.leaves += ordered.applied.leaves
+        self.sizes[self.replica.height] = len(self.leaves)
+        self.gone.update({each.id: each for each in ordered.applied.ended})
+        for _, after in ordered.applied.changes:
+            if after.order_certificate is not None:
+                self.orders[after.id] = after.order_certificate
+        return ordered
+
+    def included(self, statement: Decision | Order) -> Inclusion | None:
+        """Give the place of what an epoch certified under the root of the newest rotation; None in the newest epoch."""
+        if statement.epoch == self.replica.committee.epoch:
+            return None
+        size = self.sizes[self.replica.rotations[-1].rotation.height]
+        for epoch in self.councils:
+            taken = replace(statement, epoch=Epoch(Uint64(epoch)))
+            leaf = decision_hash(taken) if isinstance(taken, Decision) else order_hash(taken)
+            if leaf in self.leaves[:size]:
+                return Inclusion(taken.epoch, proof_of(self.leaves[:size], self.leaves.index(leaf)))
+        raise AssertionError("what an epoch certified is in the log of decisions")
+
+
 class Story:
     """One settlement on its way through the log, with everything that its receipt will need."""
 
     def __init__(
-        self, terms: Terms | None = None, *, registry: Registry | None = None, signers: tuple[Key, ...] = ()
+        self,
+        terms: Terms | None = None,
+        *,
+        registry: Registry | None = USUAL,
+        signers: tuple[Key, ...] = (),
+        log: Recorder | None = None,
     ) -> None:
-        self.log = Log(registry=registry if registry is not None else registry_of_bank())
+        self.log = Recorder(registry) if log is None else log
         self.terms = terms if terms is not None else instruction()
         self.id = id_of(self.terms)
-        self.votes: list[tuple[MemberIndex, SignedAttestation]] = []
+        self.votes = self.log.votes
         self.documents: list[Document] = []
-        self.ended: Settlement | None = None
         if isinstance(self.terms, Instruction):
             self.log.instruct(self.terms, *signers)
 
     @property
     def settlement(self) -> Settlement:
         """Give the settlement as it is now."""
-        return self.ended or self.log[self.id]
+        return self.log.gone.get(self.id) or self.log[self.id]
 
     @property
     def asset(self) -> OnchainLeg:
@@ -214,14 +266,16 @@ class Story:
         """Give the vault's event about the asset leg."""
         return vault_event(self.id, self.asset, kind)
 
-    def attest(self, leg: int, fact: Fact, document: Document | None, members: tuple[int, ...] = EVERYONE) -> None:
-        """Let members say the same, with the same evidence."""
-        self.attest_each(leg, fact, dict.fromkeys(members, document))
+    def attest(self, leg: int, fact: Fact, document: Document | None, members: Iterable[int] | None = None) -> None:
+        """Let members, or else everyone in office, say the same, with the same evidence."""
+        everyone = range(len(self.log.council.keys))
+        self.attest_each(leg, fact, dict.fromkeys(everyone if members is None else members, document))
 
     def attest_each(self, leg: int, fact: Fact, documents: Mapping[int, Document | None]) -> None:
         """Let members say one fact, each with evidence of its own."""
-        self.bring(*(statement(member, self.id, leg, fact, document) for member, document in documents.items()),
-                   members=tuple(documents), documents=tuple(documents.values()))  # fmt: skip
+        council = self.log.council
+        said = [statement(who, self.id, leg, fact, what, council=council) for who, what in documents.items()]
+        self.bring(*said, members=tuple(documents), documents=tuple(documents.values()))
 
     def bring(
         self, *signed: SignedAttestation, members: tuple[int, ...], documents: tuple[Document | None, ...] = ()
@@ -229,33 +283,43 @@ class Story:
         """Order statements, each in a batch of its own; the log must count them all."""
         given = [each for each in documents if each is not None]
         contents = {keccak256(encode(each)): encode(each) for each in given}
-        entries = [
-            attest(
-                member,
-                self.log.anchor,
-                each,
-                documents=[contents[each.attestation.evidence]] if each.attestation.evidence in contents else [],
+        named = [contents.get(each.attestation.evidence) for each in signed]
+        self.take(
+            self.log.block(
+                *(
+                    self._batch(member, each, () if document is None else (Blob(document),))
+                    for member, each, document in zip(members, signed, named, strict=True)
+                )
             )
-            for member, each in zip(members, signed, strict=True)
-        ]
-        self.take(self.log.block(*entries))
+        )
         self.documents += given
 
-    def take(self, ordered: Ordered) -> None:
-        """Keep what a block brought for the receipt."""
-        assert ordered.reasons == []
-        self.votes += ordered.applied.votes
-        for each in ordered.applied.ended:
-            self.ended = each
+    def _batch(self, member: int, signed: SignedAttestation, documents: tuple[Blob, ...]) -> Attest:
+        council, anchor = self.log.council, self.log.anchor
+        over = batch_digest(NETWORK, council.committee, anchor, (signed,), documents)
+        return Attest(MemberIndex(Uint32(member)), anchor, (signed,), documents, council.keys[member].sign(over))
 
-    def certify(self, outcome: Outcome, members: tuple[int, ...] = QUORUM) -> None:
-        """Let members sign the decision."""
+    def take(self, ordered: Ordered) -> None:
+        """See that all that a block brought counted."""
+        assert ordered.reasons == []
+
+    def certify(self, outcome: Outcome, members: tuple[int, ...] | None = None) -> None:
+        """Let members, or else a quorum, sign the decision."""
         self.take(self.log.certify(self.id, outcome, members))
+
+    def proofs(self) -> Proofs:
+        """Give what proves the certificates to somebody who knows genesis alone."""
+        certificate, ordered = self.settlement.certificate, self.log.orders.get(self.id)
+        return Proofs(
+            rotations=tuple(self.log.replica.rotations),
+            order=None if ordered is None else OrderProof(ordered, self.log.included(ordered.order)),
+            inclusion=None if certificate is None else self.log.included(certificate.decision),
+        )
 
     def receipt(self) -> Receipt:
         """Give the receipt, as a node would."""
         configurations = self.log.replica.configurations_of(self.settlement)
-        return make_receipt(NETWORK, self.settlement, configurations, self.votes, self.documents)
+        return make_receipt(NETWORK, self.settlement, configurations, self.votes, self.documents, self.proofs())
 
 
 def hold_both(story: Story) -> None:

@@ -22,7 +22,6 @@ from support.evidence import (
     statement,
     unwound,
 )
-from support.log import Log
 from support.world import ALICE, BOB, NETWORK, NODES, STRANGER, cancel, configure, instruction, sign, word
 
 
@@ -90,8 +89,7 @@ def test_configurations_begin_with_that_of_the_match() -> None:
 
 def test_configurations_without_a_match_begin_with_that_of_the_first_sight() -> None:
     """A settlement that was cancelled before any registry was in force has those that came later."""
-    story = Story(redact(instruction()))
-    story.log = Log(registry=None)
+    story = Story(redact(instruction()), registry=None)
     story.take(story.log.block(cancel(story.id, ALICE, redacted=redact(instruction()))))
     story.certify(Outcome.ABORT)
     assert story.receipt().configurations == ()

@@ -23,9 +23,11 @@ from interlock.core.rotation import rotation_digest
 from interlock.core.signing import OrderTerms
 from interlock.encoding.canonical import encode
 from interlock.encoding.keccak import keccak256
+from interlock.encoding.merkle import Frontier
 from interlock.encoding.values import Address, Bytes32, Height, Uint64, UnixSeconds, hex_of
 from interlock.entries.check import decode_entry, entry_fault
 from interlock.keys.sign_once import SignOnceRecord
+from interlock.node.prover import certified_orders, grown
 from interlock.node.store import BlockRecord, NodeStore
 from interlock.ordering.protocol import LogBlock, LogForked, LogUnavailable, OrderedLog
 from interlock.views.history import history_of
@@ -160,14 +162,14 @@ class Follower:
         for entry in entries:
             self._require_recorded(entry)
         block = Block(Height(Uint64(raw.height)), UnixSeconds(Uint64(raw.time)), raw.hash, entries)
-        members = self._replica.committee.members
+        members, decided = self._replica.committee.members, self._replica.decisions
         applied = self._replica.apply_block(block)
         refused = {place: [entry] for place, entry in enumerate(read) if isinstance(entry, Rejection)}
         for index, rejection in applied.rejections:
             refused.setdefault(places[index], []).append(rejection)
         fates = tuple(Fate(keccak256(data), tuple(refused.get(place, ()))) for place, data in enumerate(raw.entries))
         change = Change(applied, entries, members, fates, self._is_own_batch_of_other_log(entries, applied))
-        return self._record_of(raw, entries, applied), change
+        return self._record_of(raw, entries, applied, decided), change
 
     def _read(self, data: bytes) -> Entry | Rejection:
         entry = decode_entry(data)
@@ -175,7 +177,8 @@ class Follower:
             return entry
         return entry_fault(entry, self._replica.network_id, self._replica.committee) or entry
 
-    def _record_of(self, raw: LogBlock, entries: tuple[Entry, ...], applied: Applied) -> BlockRecord:
+    def _record_of(self, raw: LogBlock, entries: tuple[Entry, ...], applied: Applied, decided: Frontier) -> BlockRecord:
+        """Give what is kept of a block; `decided` is the log of decisions as it was before."""
         counted = {signed.attestation.evidence for _, signed in applied.votes}
         documents = [
             document
@@ -194,6 +197,9 @@ class Follower:
                 (id_, self._replica.ended.packed(id_))
                 for id_ in sorted(applied.reopened | {each.id for each in applied.ended})
             ],
+            orders=certified_orders(applied),
+            tree=grown(decided, applied.leaves),
+            leaves=self._replica.decisions.size,
         )
 
     def _is_own_batch_of_other_log(self, entries: tuple[Entry, ...], applied: Applied) -> bool:

@@ -34,6 +34,7 @@ from interlock.node.conditions import Conditions, Judge
 from interlock.node.constable import Constable
 from interlock.node.follower import Change, Fate, Follower
 from interlock.node.performer import Performer
+from interlock.node.prover import proofs_of
 from interlock.node.store import NodeStore
 from interlock.node.voter import Voter
 from interlock.node.watcher import Claim, Watcher
@@ -233,7 +234,8 @@ class Node:
         contents = (self._parts.store.document(each) for each in hashes)
         documents = readable(each for each in contents if each is not None)
         configurations = self.replica.configurations_of(settlement)
-        return make_receipt(self.replica.network_id, settlement, configurations, votes, documents)
+        proofs = proofs_of(self._parts.store, settlement, self.replica.rotations)
+        return make_receipt(self.replica.network_id, settlement, configurations, votes, documents, proofs)
 
     def tallies(self, settlement: Settlement) -> list[Tally]:
         """Give who attested what about a settlement: in this epoch, or for an ended one in any."""

@@ -1,5 +1,8 @@
 """What a node keeps on its own disk: the log it applied, the votes that counted, the evidence, the ended settlements.
 
+Of the log of decisions every complete node is kept at its place, so that any decision can be proven under the root of
+any rotation (`node.prover`). Of an order its newest certificate is kept, since the log forgets it at a rotation.
+
 All of it can be had again from the log, so it is written without waiting for the disk (WAL, synchronous=NORMAL): a
 crash may lose the newest blocks, never tears one, and the node fetches them again. What cannot be had again, the
 sign-once record, is kept elsewhere (`keys.sign_once`) and does wait.
@@ -16,10 +19,12 @@ from interlock.core.attestation import SignedAttestation
 from interlock.core.committee import MemberIndex
 from interlock.core.ended import EndedIndex
 from interlock.core.instruction import SettlementId
+from interlock.core.order import OrderCertificate
 from interlock.core.settlement import Settlement
 from interlock.core.snapshot import Snapshot
 from interlock.encoding.canonical import decode_canonical, encode
 from interlock.encoding.keccak import keccak256
+from interlock.encoding.merkle import Place
 from interlock.encoding.values import Bytes32, Uint32, hex_of
 from interlock.ordering.protocol import LogBlock
 from interlock.views.history import HistoryEvent
@@ -29,7 +34,9 @@ FORMAT = 2
 
 _SCHEMA = f"""
 CREATE TABLE network (one INTEGER PRIMARY KEY CHECK (one = 1), id BLOB NOT NULL);
-CREATE TABLE blocks (height INTEGER PRIMARY KEY, time INTEGER NOT NULL, previous BLOB NOT NULL);
+CREATE TABLE blocks (
+    height INTEGER PRIMARY KEY, time INTEGER NOT NULL, previous BLOB NOT NULL, leaves INTEGER NOT NULL
+);
 CREATE TABLE entries (
     height INTEGER NOT NULL, place INTEGER NOT NULL, content BLOB NOT NULL, PRIMARY KEY (height, place)
 ) WITHOUT ROWID;
@@ -38,6 +45,11 @@ CREATE TABLE votes (
     member INTEGER NOT NULL, attestation BLOB NOT NULL, PRIMARY KEY (settlement, leg, fact, epoch, member)
 ) WITHOUT ROWID;
 CREATE TABLE documents (hash BLOB PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE tree (
+    level INTEGER NOT NULL, number INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (level, number)
+) WITHOUT ROWID;
+CREATE INDEX leaf_by_hash ON tree (hash) WHERE level = 0;
+CREATE TABLE orders (settlement BLOB PRIMARY KEY, certificate BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE history (
     settlement BLOB NOT NULL, number INTEGER NOT NULL, event TEXT NOT NULL, PRIMARY KEY (settlement, number)
 ) WITHOUT ROWID;
@@ -66,6 +78,12 @@ class BlockRecord:
     ended: Sequence[Settlement]
     index: Sequence[tuple[SettlementId, bytes | None]]
     """Packed records of settlements that ended, None for those that are open again."""
+    orders: Sequence[OrderCertificate]
+    """Certificates of orders that were completed."""
+    tree: Sequence[tuple[Place, Bytes32]]
+    """Nodes of the log of decisions that were completed."""
+    leaves: int
+    """How many decisions and orders that log has since."""
 
 
 class NodeStore:
@@ -99,7 +117,9 @@ class NodeStore:
         block = record.block
         with self._connection:
             self._connection.execute("BEGIN")
-            self._connection.execute("INSERT INTO blocks VALUES (?, ?, ?)", (block.height, block.time, block.previous))
+            self._connection.execute(
+                "INSERT INTO blocks VALUES (?, ?, ?, ?)", (block.height, block.time, block.previous, record.leaves)
+            )
             self._connection.executemany(
                 "INSERT INTO entries VALUES (?, ?, ?)",
                 [(block.height, place, content) for place, content in enumerate(block.entries)],
@@ -132,6 +152,13 @@ class NodeStore:
             self._connection.executemany(
                 "INSERT OR REPLACE INTO ended VALUES (?, ?, ?)",
                 [(id_, block.height, packed) for id_, packed in record.index],
+            )
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO orders VALUES (?, ?)",
+                [(each.order.settlement, encode(each)) for each in record.orders],
+            )
+            self._connection.executemany(
+                "INSERT INTO tree VALUES (?, ?, ?)", [(place.level, place.number, node) for place, node in record.tree]
             )
 
     def save_snapshot(self, height: int, content: bytes) -> None:
@@ -175,6 +202,29 @@ class NodeStore:
         """Give the canonical bytes of an evidence document by its hash, or None."""
         row = self._connection.execute("SELECT content FROM documents WHERE hash = ?", (evidence,)).fetchone()
         return None if row is None else bytes(row[0])
+
+    def order(self, settlement: SettlementId) -> OrderCertificate | None:
+        """Give the newest certificate of a settlement's order, or None."""
+        row = self._connection.execute("SELECT certificate FROM orders WHERE settlement = ?", (settlement,)).fetchone()
+        return None if row is None else decode_canonical(OrderCertificate, row[0])
+
+    def leaves(self, height: int) -> int:
+        """Give how many decisions and orders the log had at the end of a block; none before the first."""
+        row = self._connection.execute("SELECT leaves FROM blocks WHERE height = ?", (height,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def leaf(self, hash_: Bytes32) -> int | None:
+        """Give the number of a decision or an order in their log, by its hash, or None."""
+        row = self._connection.execute("SELECT number FROM tree WHERE level = 0 AND hash = ?", (hash_,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def node_at(self, place: Place) -> Bytes32:
+        """Give a complete node of the log of decisions; KeyError where it is not complete yet."""
+        query = "SELECT hash FROM tree WHERE level = ? AND number = ?"
+        row = self._connection.execute(query, (place.level, place.number)).fetchone()
+        if row is None:
+            raise KeyError(place)
+        return Bytes32(row[0])
 
     def history(self, settlement: SettlementId, *, after: int = -1) -> list[dict[str, object]]:
         """Give a settlement's timeline after a number; empty where the settlement is unknown."""
