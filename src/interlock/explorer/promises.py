@@ -27,8 +27,9 @@ class Promises:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        of_deals = [(*deal.outcomes.values(), *deal.orders.values()) for deal in stage.deals]
-        self.mask = mask_of([*stage.books, *(field for fields in of_deals for field in fields)])
+        outcomes = [field for deal in stage.deals for fields in deal.proofs.values() for field in fields]
+        orders = [field for deal in stage.deals for field in deal.orders.values()]
+        self.mask = mask_of([*stage.books, *outcomes, *orders])
         """The bits that `violation` looks at."""
         self.end_mask = mask_of([stage.log, *stage.books])
         """The bits that `is_end` looks at."""
@@ -43,7 +44,10 @@ class Promises:
 
     def _broken(self, state: int, deal: Deal) -> Iterator[str]:
         stage = self._stage
-        is_certified = {each: stage.certificate_exists(field.of(state)) for each, field in deal.outcomes.items()}
+        is_certified = {
+            each: any(stage.certificate_exists(field.of(state)) for field in fields)
+            for each, fields in deal.proofs.items()
+        }
         if all(is_certified.values()):
             yield "I3: COMMIT and ABORT are both certified"
         orders = [each for each, field in deal.orders.items() if stage.certificate_exists(field.of(state))]
