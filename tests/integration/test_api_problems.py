@@ -15,7 +15,7 @@ from interlock.core.limits import ENTRY_BYTES_MAX
 from interlock.core.rejection import Reason
 from interlock.core.settlement import State
 from interlock.encoding.canonical import to_json
-from interlock.encoding.values import MinorUnits, Uint256, hex_of
+from interlock.encoding.values import MinorUnits, Uint64, Uint256, UnixSeconds, hex_of
 from interlock.node import node as node_module
 from interlock.node.performer import watch_of
 from interlock.ordering.protocol import LogBusy
@@ -28,7 +28,9 @@ from support.world import (
     BANK,
     BOB,
     CAROL,
+    HORIZON_S,
     NETWORK,
+    START,
     STRANGER,
     Key,
     account_leg,
@@ -146,6 +148,11 @@ DOORS: dict[str, tuple[PartyEntry, int, Reason]] = {
         409,
         Reason.ASSET_UNKNOWN,
     ),
+    "a far prepareBy": (
+        instruct(instruction(prepare_by=UnixSeconds(Uint64(START + 2 * HORIZON_S))), ALICE, BOB),
+        409,
+        Reason.PREPARE_BY_TOO_FAR,
+    ),
     "a signature for nothing known": (sign(id_of(instruction()), ALICE), 404, Reason.SETTLEMENT_UNKNOWN),
     "a cancel of nothing known": (cancel(id_of(instruction()), ALICE), 404, Reason.SETTLEMENT_UNKNOWN),
     "a stranger's cancel": (
@@ -209,7 +216,10 @@ async def test_sent_twice_is_answered_like_once(nodes: Nodes, face: Face) -> Non
         (instruction(onchain_legs=(onchain_leg(payee=ALICE.address),)), Reason.PAYEE_INVALID),
         (instruction(account_legs=(account_leg(payee="bob"),)), Reason.PAYEE_INVALID),
         (instruction(settle_from=instruction().prepare_by + 1), Reason.PREPARE_BY_BEFORE_SETTLE_FROM),
-        (instruction(pivot=BANK), Reason.PIVOT_UNSUPPORTED),
+        (instruction(pivot=BANK, pivot_window=Uint64(1)), Reason.PIVOT_UNSUPPORTED),
+        (instruction(pivot="bank:nobody", pivot_window=Uint64(1)), Reason.PIVOT_WITHOUT_LEG),
+        (instruction(pivot=BANK), Reason.PIVOT_WINDOW_ZERO),
+        (instruction(pivot_window=Uint64(1)), Reason.PIVOT_WINDOW_UNWANTED),
     ],
     ids=lambda value: value.name if isinstance(value, Reason) else "",
 )

@@ -14,7 +14,7 @@ import pytest
 
 from interlock.core.attestation import Fact
 from interlock.core.decision import Outcome
-from interlock.core.entry import Attest, SignDecisions
+from interlock.core.entry import Attest, Certify
 from interlock.core.settlement import Cause, State
 from interlock.node.config import STORE_FILE
 from interlock.node.performer import watch_of
@@ -49,7 +49,7 @@ class Liar:
         nodes.log.put(instruct(TERMS, ALICE, BOB))
         self.commit, self.abort = nodes.log.fork(), nodes.log.fork()
         for face in (self.commit, self.abort):
-            face.treat = treat(Treatment.KEEP_BACK, Attest, SignDecisions)
+            face.treat = treat(Treatment.KEEP_BACK, Attest, Certify)
         nodes.bank.ignores = way == "refusal"
         for member in EVERYBODY:
             nodes.sit(member, log=self.commit if member in shown_commit else self.abort)
@@ -199,7 +199,7 @@ async def test_batches_made_before_one_face_convince_nobody_before_the_other(lia
     await liar.part((0, 1), "cancel")
     nodes = liar.nodes
     before = {member: nodes.settlement(member, ID) for member in EVERYBODY}
-    signatures = [each for each in liar.commit.brought if b'"kind":"sign-decisions"' in each]
+    signatures = [each for each in liar.commit.brought if b'"kind":"certify"' in each]
     assert signatures
     liar.abort.give(signatures)
     await nodes.same()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from interlock.core.attestation import Fact
-from interlock.core.entry import Attest, Entry, SignDecisions
+from interlock.core.entry import Attest, Certify, Entry
 from interlock.core.instruction import SettlementId
 from interlock.core.settlement import State
 from interlock.keys.sign_once import SignOnceRecord
@@ -56,14 +56,14 @@ async def _voted_for_one_leg(nodes: Nodes) -> SettlementId:
     """Let the log show one leg held."""
     nodes.bank.ignores = True
     id_ = await nodes.bring()
-    await nodes.until(lambda: nodes.settlement(0, id_).legs[0].tally(Fact.HELD).members == 0b1111)
+    await nodes.until(lambda: nodes.votes(0, id_, 0, Fact.HELD) == 0b1111)
     nodes.bank.ignores = False
     return id_
 
 
 async def _decided_and_recorded(nodes: Nodes) -> SettlementId:
     """Decide COMMIT, in the log and in every record; order no signature of it."""
-    nodes.log.treat = treat(Treatment.DROP, SignDecisions)
+    nodes.log.treat = treat(Treatment.DROP, Certify)
     id_ = await nodes.bring()
     await nodes.until(lambda: len(signed_outcomes(nodes.log)) == len(EVERYBODY))
     return id_
@@ -71,9 +71,9 @@ async def _decided_and_recorded(nodes: Nodes) -> SettlementId:
 
 async def _recorded_and_not_signed(nodes: Nodes) -> SettlementId:
     """Put the outcome into the record, and make no signature: the crash comes between the two."""
-    nodes.log.treat = treat(Treatment.KEEP_BACK, SignDecisions)
+    nodes.log.treat = treat(Treatment.KEEP_BACK, Certify)
     for seat in nodes.seats.values():
-        seat.node._voter._decisions = _Void()
+        seat.node._voter._statements = _Void()
     id_ = await nodes.bring()
     await nodes.until(lambda: all(seat.record.recorded(id_) for seat in nodes.seats.values()))
     return id_
@@ -82,10 +82,10 @@ async def _recorded_and_not_signed(nodes: Nodes) -> SettlementId:
 async def _one_signature_missing(nodes: Nodes) -> SettlementId:
     """Order two members' signatures, which is one too few."""
     nodes.log.treat = treat(
-        Treatment.DROP, SignDecisions, where=lambda entry: isinstance(entry, SignDecisions) and entry.member > 1
+        Treatment.DROP, Certify, where=lambda entry: isinstance(entry, Certify) and entry.member > 1
     )
     id_ = await nodes.bring()
-    await nodes.until(lambda: len(nodes.settlement(0, id_).decision_signatures) == 2)
+    await nodes.until(lambda: nodes.seats[0].node.signers(nodes.settlement(0, id_)) == [0, 1])
     return id_
 
 
@@ -192,7 +192,7 @@ async def test_all_open_settlements_resume_and_ended_ones_stay_as_they_were(node
 
 async def test_a_node_that_crashes_over_and_over_signs_the_same_each_time(nodes: Nodes) -> None:
     """Each restart may sign again, never otherwise: the record stands before every signature."""
-    nodes.log.treat = treat(Treatment.DROP, SignDecisions)
+    nodes.log.treat = treat(Treatment.DROP, Certify)
     id_ = await nodes.bring()
     image: Path | None = None
     for _ in range(4):

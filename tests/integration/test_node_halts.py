@@ -9,15 +9,17 @@ from pathlib import Path
 import pytest
 
 from interlock.core.attestation import Fact
-from interlock.core.committee import MemberIndex
+from interlock.core.committee import FIRST_EPOCH, MemberIndex
 from interlock.core.decision import Outcome
-from interlock.core.entry import Attest, SignDecisions
+from interlock.core.entry import Anchor, Attest, Certify
+from interlock.core.instruction import SettlementId
 from interlock.core.invariants import BrokenInvariant
 from interlock.core.replica import Replica
 from interlock.core.settlement import State
-from interlock.encoding.values import Uint32
+from interlock.core.signing import Refusal, Shown
+from interlock.encoding.values import Height, Uint32, Uint64
 from interlock.entries.check import decode_entry
-from interlock.keys.sign_once import Conflict, Permitted, RecordFailed, SignOnceRecord
+from interlock.keys.sign_once import AskedDecision, RecordFailed, SignOnceRecord
 from interlock.node.config import RECORD_FILE, STORE_FILE
 from interlock.node.node import Node
 from interlock.ordering.protocol import LogBlock
@@ -34,6 +36,11 @@ async def nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     hurry(monkeypatch)
     async with Nodes(tmp_path) as made:
         yield made
+
+
+def _permit(record: SignOnceRecord, id_: SettlementId, outcome: Outcome, anchor: Anchor) -> None:
+    """Let a record hold that an outcome was signed."""
+    assert record.permit_decisions([AskedDecision(id_, outcome, Shown())], FIRST_EPOCH, anchor) is None
 
 
 def _one_that_signed(nodes: Nodes) -> int:
@@ -56,10 +63,10 @@ async def _halts(nodes: Nodes, member: int, *words: str) -> Seat:
 
 
 async def test_a_log_that_decides_the_opposite_of_what_was_signed_halts_the_node(nodes: Nodes) -> None:
-    """A node that signed COMMIT and is shown a log with ABORT, its own database lost, signs nothing and says so."""
+    """A node that signed COMMIT and is shown a log with ABORT, its own database lost, signs no decision and says so."""
     nodes.sit_all()
     fork = nodes.log.fork()
-    nodes.log.treat = treat(Treatment.KEEP_BACK, SignDecisions)
+    nodes.log.treat = treat(Treatment.KEEP_BACK, Certify)
     id_ = await nodes.bring()
     await nodes.until(lambda: len(signed_outcomes(nodes.log)) == len(EVERYBODY))
     image = await nodes.crash(0)
@@ -70,8 +77,13 @@ async def test_a_log_that_decides_the_opposite_of_what_was_signed_halts_the_node
     while fork.height <= nodes.log.height:
         fork.advance()
     nodes.sit(0, home=image, log=fork)
-    await _halts(nodes, 0, "LogForked", "this node signed under")
-    assert fork.brought == []
+    seat = await _halts(nodes, 0, "LogForked", "this node signed under")
+    signed_under = seat.record.highest()
+    assert signed_under is not None
+    for each in map(decode_entry, fork.brought):
+        # What it saw on the ledgers before the fork showed; nothing of the place where it signed, and no decision.
+        assert isinstance(each, Attest)
+        assert each.anchor.height < signed_under[0]
     assert signed_outcomes(nodes.log, fork)[0, id_] == {Outcome.COMMIT}
 
 
@@ -79,7 +91,7 @@ async def test_the_opposite_is_refused_by_the_record_even_where_the_heights_say_
     """Where only the outcome betrays another log, the record still refuses it before anything is signed."""
     id_ = id_of(instruction())
     nodes.sit_all((0,))
-    nodes.seats[0].record.permit(id_, int(Outcome.COMMIT), 1, 0, nodes.seats[0].node.replica.block_hash)
+    _permit(nodes.seats[0].record, id_, Outcome.COMMIT, nodes.seats[0].node.replica.anchor)
     await nodes.until(lambda: nodes.seats[0].node.replica.configurations)
     await nodes.submit(instruct(instruction(), ALICE, BOB))
     nodes.clock.time = LATE
@@ -121,7 +133,7 @@ async def test_a_log_that_ends_where_the_key_signed_but_in_another_block_halts_t
     home = nodes.folder / "elsewhere"
     home.mkdir()
     with SignOnceRecord.create(home / RECORD_FILE) as record:
-        record.permit(word(1), int(Outcome.COMMIT), 1, nodes.log.height, word(2))
+        _permit(record, SettlementId(word(1)), Outcome.COMMIT, Anchor(nodes.log.anchor.height, word(2)))
     await nodes.leave(2)
     nodes.sit(2, home=home)
     await _halts(nodes, 2, "LogForked", "this is another log")
@@ -188,7 +200,7 @@ async def test_a_record_of_the_other_outcome_counts_as_lost(nodes: Nodes) -> Non
     for path in (*image.glob(RECORD_FILE + "*"), *image.glob(STORE_FILE + "*")):
         path.unlink()
     with SignOnceRecord.create(image / RECORD_FILE) as record:
-        record.permit(id_, int(Outcome.ABORT), 1, 0, word(0))
+        _permit(record, id_, Outcome.ABORT, Anchor(Height(Uint64(0)), word(0)))
     nodes.sit(member, home=image)
     await nodes.until(lambda: nodes.seats[member].node.halted)
     assert nodes.seats[member].node.halted.split(":")[0] in {"RecordLost", "SignOnceViolated"}
@@ -215,14 +227,14 @@ async def test_nothing_is_signed_when_the_record_cannot_be_written(
 ) -> None:
     """A sign-once record that does not take the outcome stops that node's signature, and only that node's."""
     broken = nodes.sit_all()[3].record
-    permit = SignOnceRecord.permit
+    permit = SignOnceRecord.permit_decisions
 
-    def fail(self: SignOnceRecord, *asked: object) -> Permitted | Conflict:
+    def fail(self: SignOnceRecord, *asked: object) -> Refusal | None:
         if self is broken:
             raise RecordFailed("the disk is full; nothing may be signed until it is mended")
         return permit(self, *asked)  # type: ignore[arg-type]  # passed on as it came
 
-    monkeypatch.setattr(SignOnceRecord, "permit", fail)
+    monkeypatch.setattr(SignOnceRecord, "permit_decisions", fail)
     id_ = await nodes.bring()
     await _halts(nodes, 3, "RecordFailed", "the disk is full")
     await nodes.reach(id_, State.SETTLED, (0, 1, 2))
@@ -240,7 +252,7 @@ async def test_a_halted_node_performs_nothing_more(nodes: Nodes) -> None:
     await nodes.reach(id_, State.SETTLED, (0, 1, 2))
     assert nodes.bank.count("prepare", 3) == nodes.vault.count("deliver", 3) == 0
     later = [decode_entry(each) for each in nodes.log.brought[brought:]]
-    assert {each.member for each in later if isinstance(each, Attest | SignDecisions)} == {0, 1, 2}
+    assert {each.member for each in later if isinstance(each, Attest | Certify)} == {0, 1, 2}
 
 
 @pytest.mark.parametrize("steps", range(4))
@@ -320,7 +332,7 @@ async def test_a_block_far_ahead_is_refused_until_the_clock_has_caught_up(nodes:
     nodes.vault.ignores = True
     nodes.sit_all()
     id_ = await nodes.bring()
-    await nodes.until(lambda: nodes.settlement(0, id_).legs[1].tally(Fact.HELD).members == 0b1111)
+    await nodes.until(lambda: nodes.votes(0, id_, 1, Fact.HELD) == 0b1111)
     await nodes.same()
     height, now = nodes.log.height, nodes.clock.time
     nodes.clock.time = LATE
@@ -366,5 +378,5 @@ async def test_a_batch_in_anothers_name_counts_for_nobody(nodes: Nodes) -> None:
     own = attest(0, nodes.log.anchor, attestation(0, id_, 0, Fact.LOST))
     nodes.log.put(replace(own, member=MemberIndex(Uint32(1))), replace(own, member=MemberIndex(Uint32(77))))
     await nodes.same()
-    assert nodes.settlement(0, id_).legs[0].tally(Fact.LOST).members == 0
+    assert nodes.votes(0, id_, 0, Fact.LOST) == 0
     assert not any(seat.node.halted for seat in nodes.seats.values())

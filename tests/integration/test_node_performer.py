@@ -57,7 +57,13 @@ async def test_legs_that_wait_their_turn_delay_no_leg_whose_turn_is_now() -> Non
             timing=Timing(lambda: 0.0, lambda _seconds: for_ever.wait(), lambda: FAR_OFF),
         )
         performer = Performer(
-            replica=SimpleNamespace(settlements={each.id: each for each in known}),  # type: ignore[arg-type]  # all it reads
+            replica=SimpleNamespace(  # type: ignore[arg-type]  # all it reads
+                settlements={each.id: each for each in known},
+                is_handing_over=False,
+                is_compromised=False,
+                pending=None,
+                rotations=[],
+            ),
             ledgers={ledger.name: ledger},
             voter=None,  # type: ignore[arg-type]  # nothing is decided
             stop=lambda error: chain.faults.append(lambda _: error),

@@ -11,11 +11,15 @@ import aiohttp
 import pytest
 from sequencer_world import HOST
 
-from interlock.core.committee import MemberIndex
+from interlock.core.committee import FIRST_EPOCH, MemberIndex
+from interlock.core.decision import Outcome
+from interlock.core.entry import Anchor
+from interlock.core.instruction import SettlementId
+from interlock.core.signing import Shown
 from interlock.devnet.process import ManagedProcess
 from interlock.encoding.canonical import encode
-from interlock.encoding.values import Uint32, hex_of
-from interlock.keys.sign_once import SignOnceRecord
+from interlock.encoding.values import Height, Uint32, Uint64, hex_of
+from interlock.keys.sign_once import AskedDecision, SignOnceRecord
 from interlock.node import __main__ as program
 from interlock.node.config import CONFIG_FILE, DECISION_KEY_FILE, RECORD_FILE, NodeConfig
 from interlock.service.process import UNTIL_STDIN_ENDS
@@ -114,7 +118,8 @@ async def test_a_node_whose_log_is_shorter_than_its_record_halts_keeps_answering
     """A halted process does not end by itself: it answers, and its exit code tells that it had halted."""
     home = home_of(tmp_path, log_port=int(log.ready["port"]))
     with SignOnceRecord(home / RECORD_FILE) as record:
-        record.permit(word(1), 1, 1, 10_000, word(2))
+        asked = [AskedDecision(SettlementId(word(1)), Outcome.COMMIT, Shown())]
+        record.permit_decisions(asked, FIRST_EPOCH, Anchor(Height(Uint64(10_000)), word(2)))
     process = node(home, UNTIL_STDIN_ENDS)
     async with process:
         await until_status(process, "halted", "a backup was restored")

@@ -152,7 +152,7 @@ async def test_two_nodes_away_stop_everything_and_one_back_finishes_it(nodes: No
     """Without a quorum nothing is decided, whatever the ledgers hold; with it everything goes on."""
     homes = {member: await nodes.crash(member) for member in (2, 3)}
     id_ = await nodes.bring()
-    await nodes.until(lambda: nodes.settlement(0, id_).legs[1].tally(Fact.HELD).members == 0b11)
+    await nodes.until(lambda: nodes.votes(0, id_, 1, Fact.HELD) == 0b11)
     assert nodes.state(0, id_) is State.PREPARING
     nodes.sit(2, home=homes[2])
     await nodes.reach(id_, State.SETTLED)

@@ -9,7 +9,7 @@ import pytest
 
 from interlock.core.attestation import Attestation, Fact
 from interlock.core.committee import Epoch, MemberIndex
-from interlock.core.entry import Anchor, Attest, Entry, SignDecisions
+from interlock.core.entry import Anchor, Attest, Certify, Entry
 from interlock.core.instruction import LegIndex, SettlementId
 from interlock.core.limits import BATCH_ITEMS_MAX, ENTRY_BYTES_MAX, EVIDENCE_BYTES_MAX
 from interlock.core.replica import Replica
@@ -45,7 +45,7 @@ async def nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 
 def _of(member: int) -> Callable[[Entry], bool]:
-    return lambda entry: isinstance(entry, Attest | SignDecisions) and entry.member == member
+    return lambda entry: isinstance(entry, Attest | Certify) and entry.member == member
 
 
 # --- ledgers: unknown is not failed ---
@@ -61,10 +61,11 @@ async def test_a_ledger_in_trouble_gets_no_vote_and_works_later(nodes: Nodes, tr
         setattr(connection, trouble, True)
         connection.is_blind = trouble == "loses_answers"
     id_ = await nodes.bring()
-    await nodes.until(lambda: nodes.settlement(0, id_).legs[0].tally(Fact.HELD).members == 0b1111)
+    await nodes.until(lambda: nodes.votes(0, id_, 0, Fact.HELD) == 0b1111)
     await nodes.until(lambda: nodes.bank.count("prepare") >= 3 * len(EVERYBODY))
     settlement = nodes.settlement(0, id_)
-    assert (settlement.state, settlement.legs[1].tallies) == (State.PREPARING, ())
+    assert settlement.state is State.PREPARING
+    assert {each.leg for each in nodes.seats[0].node.tallies(settlement)} == {0}
     assert words in nodes.seats[0].node.troubles(settlement)[1]
     if trouble != "loses_answers":
         await nodes.until(lambda: nodes.seats[0].node.alarms)
@@ -114,7 +115,7 @@ async def test_two_liars_cannot_be_outvoted_but_one_can(nodes: Nodes) -> None:
         connection.lies = {Fact.HELD: Fact.REFUSED, Fact.REFUSED: Fact.HELD}
     id_ = await nodes.bring()
     await nodes.reach(id_, State.SETTLED)
-    assert nodes.settlement(0, id_).legs[1].tally(Fact.REFUSED).members == 0b0100
+    assert nodes.votes(0, id_, 1, Fact.REFUSED) == 0b0100
 
 
 async def test_a_leg_on_a_ledger_that_a_node_does_not_reach_is_left_to_the_others(
@@ -159,7 +160,7 @@ async def test_prepare_and_deliver_are_repeated_until_the_log_shows_them_and_the
 # --- the log drops, delays, reorders, refuses, is away ---
 
 
-@pytest.mark.parametrize("kind", [Attest, SignDecisions])
+@pytest.mark.parametrize("kind", [Attest, Certify])
 @pytest.mark.parametrize("treatment", [Treatment.DROP, Treatment.REFUSE])
 async def test_votes_that_a_log_drops_or_refuses_are_made_again(
     nodes: Nodes, kind: type[Entry], treatment: Treatment
@@ -182,7 +183,7 @@ async def test_votes_that_a_log_drops_or_refuses_are_made_again(
 
 async def test_votes_delayed_and_reordered_still_count(nodes: Nodes) -> None:
     """A log that keeps votes back and gives them in the opposite order delays, and nothing else."""
-    nodes.log.treat = treat(Treatment.KEEP_BACK, Attest, SignDecisions)
+    nodes.log.treat = treat(Treatment.KEEP_BACK, Attest, Certify)
     id_ = await nodes.bring()
     await nodes.until(lambda: len(nodes.log.kept_back) >= len(EVERYBODY))
     nodes.log.give(reversed(nodes.log.kept_back))
@@ -199,7 +200,7 @@ async def test_answers_that_are_lost_do_no_harm(nodes: Nodes) -> None:
 
     def once(entry: Entry) -> Treatment:
         left[0] -= 1
-        is_lost = isinstance(entry, Attest | SignDecisions) and left[0] > 0
+        is_lost = isinstance(entry, Attest | Certify) and left[0] > 0
         return Treatment.TAKE_UNANSWERED if is_lost else Treatment.ORDER
 
     nodes.log.treat = once
@@ -285,13 +286,12 @@ def test_the_largest_batch_of_votes_fits_into_an_entry(tmp_path: Path, size: int
     with SignOnceRecord.create(tmp_path / "record") as record:
         made = voter.Voter(
             replica=Replica(GENESIS),
-            member=MemberIndex(Uint32(30)),
             signer=ALICE,
             record=record,
             log_=PuppetLog(NETWORK, Clock(START), Bell()),
             now=Clock(START).read,
         )
         made._votes = votes
-        batch = made._attestation_batch()
+        batch = made._attestation_batch(MemberIndex(Uint32(30)))
     assert last - 1 <= len(batch.attestations) <= last + 1
     assert len(encode(batch)) <= ENTRY_BYTES_MAX

@@ -60,9 +60,9 @@ async def test_a_ledger_that_sees_nothing_is_asked_again_until_it_does(
         nodes.vault.ignores = True
         id_ = await nodes.bring()
         await nodes.until(lambda: nodes.settlement(3, id_).legs[1].stands(Fact.HELD))
-        assert nodes.settlement(3, id_).legs[1].tally(Fact.HELD).members == 0b0111
+        assert nodes.votes(3, id_, 1, Fact.HELD) == 0b0111
         nodes.seats[3].connections[BANK].is_blind = False
-        await nodes.until(lambda: nodes.settlement(3, id_).legs[1].tally(Fact.HELD).members == 0b1111)
+        await nodes.until(lambda: nodes.votes(3, id_, 1, Fact.HELD) == 0b1111)
         nodes.vault.hold_ignored()
         await nodes.reach(id_, State.SETTLED)
 
@@ -105,8 +105,8 @@ async def test_what_never_matched_is_looked_at_last_however_many_sign_it() -> No
     """A flood of refused instructions, signed by all that they need, leaves room for every matched leg in each look."""
     log = Log()
     for salt in range(100):
-        far = instruction(salt=salt, prepare_by=2**62)
-        log.block(instruct(far, ALICE, BOB))
+        refused = instruction(salt=salt, pivot_window=1)
+        log.block(instruct(refused, ALICE, BOB))
     honest = log.instruct(instruction(salt=1_000))
     ledger = Counting(Book(BANK, Bell()), 0)
     watcher = Watcher(replica=log.replica, ledger=ledger, voter=Deaf(), interval_s=3_600)

@@ -185,8 +185,9 @@ class Nodes:
         return known
 
     def votes(self, member: int, id_: SettlementId, leg: int, fact: Fact) -> int:
-        """Give who has attested a fact in this epoch, as a node has it: bit i for member i."""
-        return self.seats[member].node.replica.ballots.members(id_, leg, fact)
+        """Give who has attested a fact, as a node has it, also of what has ended: bit i for member i."""
+        tallies = self.seats[member].node.tallies(self.settlement(member, id_))
+        return next((each.members for each in tallies if (each.leg, each.fact) == (leg, fact)), 0)
 
     def state(self, member: int, id_: SettlementId) -> State | None:
         """Give a settlement's state at a node."""

@@ -116,7 +116,7 @@ def test_what_becomes_of_the_holds_does_not_decide_once_the_order_is_out(stage: 
 def test_before_the_order_is_out_they_do() -> None:
     """While the pivot waits for the other legs a loss, the deadline and all signers' cancel abort as ever."""
     for step, cause in (
-        (lambda log, id_: log.block(time=LATE), Cause.PREPARE_BY_PASSED),
+        (lambda log, _: log.block(time=LATE), Cause.PREPARE_BY_PASSED),
         (lambda log, id_: log.block(cancel(id_, ALICE, BOB)), Cause.CANCELLED),
         (lambda log, id_: log.vote(id_, Fact.REFUSED, [0]), Cause.LEG_REFUSED),
     ):

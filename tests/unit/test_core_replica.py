@@ -122,7 +122,7 @@ def batches(id_: SettlementId, anchor: Anchor) -> list[Attest | Certify]:
     ]
 
 
-@pytest.mark.parametrize("kind", [0, 1], ids=["attest", "sign-decisions"])
+@pytest.mark.parametrize("kind", [0, 1], ids=["attest", "certify"])
 def test_a_batch_that_was_made_on_another_history_is_refused(kind: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another hash at that height, a height to come and one too long ago are OTHER_LOG; any near ancestor will do."""
     monkeypatch.setattr("interlock.core.replica.ANCHORS_MAX", 4)
@@ -158,7 +158,7 @@ def test_a_batch_made_at_the_very_beginning_is_taken() -> None:
     assert log.block(vote).reasons == [Reason.SETTLEMENT_UNKNOWN]
 
 
-@pytest.mark.parametrize("kind", [0, 1], ids=["attest", "sign-decisions"])
+@pytest.mark.parametrize("kind", [0, 1], ids=["attest", "certify"])
 def test_the_core_knows_no_fifth_member(kind: int) -> None:
     """Even where a door let it pass, a member out of range is refused, before its anchor is looked at."""
     log, id_ = at(Stage.PREPARING)

@@ -129,8 +129,8 @@ GOOD: dict[str, Entry] = {
     "attest, without the document it names": attest(0, HERE, SEEN),
     "attest, of another epoch": attest(0, HERE, attestation(0, ID, 0, Fact.HELD, epoch=9)),
     "attest, the fullest batch": attest(0, HERE, *(HELD,) * BATCH_ITEMS_MAX),
-    "sign-decisions": sign_decisions(1, HERE, COMMIT),
-    "sign-decisions, the fullest batch": sign_decisions(1, HERE, *(COMMIT,) * BATCH_ITEMS_MAX),
+    "certify": sign_decisions(1, HERE, COMMIT),
+    "certify, the fullest batch": sign_decisions(1, HERE, *(COMMIT,) * BATCH_ITEMS_MAX),
     "certify, of each kind": certify(1, HERE, COMMIT, BATCHED, ORDERED),
     "certify, an order alone": certify(1, HERE, ORDERED),
     "certify, the fullest batch of each kind": certify(1, HERE, *(COMMIT,) * 254, BATCHED, ORDERED),
@@ -252,9 +252,9 @@ FORGED: dict[str, Entry] = {
     "attest, another's item": attest(0, HERE, HELD, attestation(1, ID, 0, Fact.HELD)),
     "attest, a changed item": attest(0, HERE, replace(HELD, attestation=replace(HELD.attestation, fact=Fact.LOST))),
     "attest, a bad item signature": attest(0, HERE, replace(HELD, signature=high(HELD.signature))),
-    "sign-decisions, of another member": replace(sign_decisions(1, HERE, COMMIT), member=Uint32(0)),  # type: ignore[arg-type]  # an index
-    "sign-decisions, another's item": sign_decisions(0, HERE, COMMIT),
-    "sign-decisions, the other outcome": sign_decisions(
+    "certify, of another member": replace(sign_decisions(1, HERE, COMMIT), member=Uint32(0)),  # type: ignore[arg-type]  # an index
+    "certify, another's item": sign_decisions(0, HERE, COMMIT),
+    "certify, the other outcome": sign_decisions(
         1, HERE, replace(COMMIT, decision=replace(COMMIT.decision, outcome=Outcome.ABORT))
     ),
     "certify, another's batch": certify(1, HERE, signed_batch(0, BATCHED.batch)),
@@ -274,7 +274,7 @@ FORGED: dict[str, Entry] = {
     "evidence, of a changed order": Evidence(
         OrderFraud(signed_order(3, PAY), replace(signed_order(3, PAY), order=PAY_LATER)), FOURTH
     ),
-    "sign-decisions, an item less": replace(sign_decisions(1, HERE, COMMIT, COMMIT), decisions=(COMMIT,)),
+    "certify, an item less": replace(sign_decisions(1, HERE, COMMIT, COMMIT), decisions=(COMMIT,)),
 }
 
 
@@ -325,8 +325,8 @@ def test_what_proves_no_lie_stays_outside(entry: Evidence) -> None:
 
 @pytest.mark.parametrize(
     "entry",
-    [GOOD["attest"], GOOD["sign-decisions"], GOOD["sign-rotation"], GOOD["evidence, orders"]],
-    ids=["attest", "sign-decisions", "sign-rotation", "evidence"],
+    [GOOD["attest"], GOOD["certify"], GOOD["sign-rotation"], GOOD["evidence, orders"]],
+    ids=["attest", "certify", "sign-rotation", "evidence"],
 )
 @pytest.mark.parametrize("member", [4, 5, 2**32 - 1])
 def test_a_member_out_of_range_is_refused(entry: Attest | Certify | SignRotation | Evidence, member: int) -> None:
@@ -352,7 +352,7 @@ def test_terms_of_this_network_are_another_settlement_elsewhere() -> None:
     assert found.reason is Reason.MALFORMED
 
 
-@pytest.mark.parametrize("entry", [GOOD["attest"], GOOD["sign-decisions"]], ids=["attest", "sign-decisions"])
+@pytest.mark.parametrize("entry", [GOOD["attest"], GOOD["certify"]], ids=["attest", "certify"])
 def test_a_batch_of_one_epoch_holds_in_no_other(entry: Entry) -> None:
     """The same members in another epoch have not signed this batch."""
     found = entry_fault(entry, NETWORK, Committee(Epoch(Uint64(2)), COMMITTEE.members))

@@ -61,7 +61,7 @@ ENTRIES: dict[str, Entry] = {
     "cancel": cancel(ID, ALICE),
     "cancel, with terms": cancel(ID, ALICE, redacted=redact(instruction())),
     "attest": attest(0, HERE, attestation(0, ID, 0, Fact.HELD, evidence=evidence_of(b"{}")), documents=[b"{}"]),
-    "sign-decisions": sign_decisions(1, HERE, signed_decision(1, ID, Outcome.ABORT)),
+    "certify, a decision": sign_decisions(1, HERE, signed_decision(1, ID, Outcome.ABORT)),
     "certify": certify(1, HERE, signed_decision(1, ID, Outcome.ABORT), signed_batch(1, BATCH), signed_order(1, PAY)),
     "configure": configure(REGISTRY, 1),
     "rotate": rotate(SUCCESSORS),
