@@ -123,6 +123,27 @@ def at_the_last_second(world: World) -> None:
     settle(world, ID, COMMIT, [0, 1])
 
 
+def at_the_last_second_of_the_slower_ledger(world: World) -> None:
+    # The chain's clock is past the deadline, the bank's is exactly there, and has not been told before.
+    world.instruct(ID, ASSET, CASH, prepare_by=START + 5)
+    world.hold(ID, 0)
+    world.say(BooksClosed(BANK, START + 5), BooksClosed(CHAIN, START + 9))
+    world.now = START + 5
+    world.hold(ID, 1)
+    settle(world, ID, COMMIT, [0, 1])
+
+
+def paid_later_behind_a_pivot(world: World) -> None:
+    world.instruct(ID, ASSET, CASH, pivot=BANK)
+    world.hold(ID, 0)
+    world.order(ID)
+    world.execute(ID, world.now + WINDOW)
+    world.decide(ID, COMMIT)
+    world.accept(ID, 0, COMMIT)
+    world.entitle(ID, 0, COMMIT)
+    world.capture(ID, 0)
+
+
 def order_signed_again(world: World) -> None:
     world.instruct(ID, ASSET, CASH, pivot=BANK)
     world.hold(ID, 0)

@@ -2,33 +2,25 @@
 
 from collections.abc import Callable
 
+import auditor_faults as fault
 import auditor_stories as lawful
-import auditor_trouble as trouble
 import auditor_wrongs as wrong
 import pytest
-from auditor_script import ASSET, BANK, BOND, CASH, CHAIN, EURO, NODES, QUORUM, START, World, judge, settle
-from auditor_stories import ID, OTHER
+from auditor_script import ASSET, BANK, BOND, CASH, CHAIN, QUORUM, START, World, judge
+from auditor_stories import ID
 
 from interlock.auditor.event import (
     ABORT,
     COMMIT,
-    AccountThawed,
     CertificateFormed,
     Event,
     Instructed,
-    LedgerHeard,
-    LedgerSilenced,
     NodeDecided,
 )
 from interlock.auditor.ledger_event import (
-    HELD,
-    OUTSIDE,
     BalanceChanged,
     BooksClosed,
-    Captured,
-    CertificateAccepted,
     Entitled,
-    HoldLost,
     HoldMade,
     Transferred,
 )
@@ -37,188 +29,24 @@ from interlock.auditor.violation import Tag
 Story = Callable[[World], None]
 
 
-def negative_payment(world: World) -> None:
-    world.tell(Transferred(CHAIN, BOND, -1, "alice", "bob"), BOND, -1, "alice", "bob")
-
-
-def held_again(world: World) -> None:
-    world.instruct(ID, ASSET)
-    world.hold(ID, 0)
-    world.hold(ID, 0)
-    settle(world, ID, ABORT, [0])
-
-
-def delivered_in_part(world: World) -> None:
-    world.instruct(ID, ASSET)
-    world.hold(ID, 0)
-    world.decide(ID, COMMIT)
-    world.accept(ID, 0, COMMIT)
-    world.tell(Captured(CHAIN, ID, 0, BOND, 4, "bob"), BOND, 4, HELD, "bob")
-
-
-def delivered_in_another_asset(world: World) -> None:
-    world.transfer(CHAIN, EURO, 5, "carol", HELD)
-    world.instruct(ID, ASSET)
-    world.hold(ID, 0)
-    world.decide(ID, COMMIT)
-    world.accept(ID, 0, COMMIT)
-    world.tell(Captured(CHAIN, ID, 0, EURO, 5, "bob"), EURO, 5, HELD, "bob")
-
-
-def lost_more_than_held(world: World) -> None:
-    world.transfer(CHAIN, BOND, 5, "carol", HELD)
-    world.instruct(ID, ASSET)
-    world.hold(ID, 0)
-    world.lose(ID, 0, 6)
-
-
-def lost_another_asset(world: World) -> None:
-    world.transfer(CHAIN, EURO, 5, "carol", HELD)
-    world.instruct(ID, ASSET)
-    world.hold(ID, 0)
-    world.halt(ID, 0)
-    world.tell(HoldLost(CHAIN, ID, 0, EURO, 5, OUTSIDE), EURO, 5, HELD, OUTSIDE)
-
-
-def lost_after_delivery(world: World) -> None:
-    world.transfer(CHAIN, BOND, 5, "carol", HELD)
-    world.instruct(ID, ASSET, CASH)
-    world.hold(ID, 0)
-    world.hold(ID, 1)
-    settle(world, ID, COMMIT, [0])
-    world.lose(ID, 0, 5)
-    world.accept(ID, 1, COMMIT)
-    world.capture(ID, 1)
-
-
-def delivered_after_loss(world: World) -> None:
-    world.transfer(CHAIN, BOND, 5, "carol", HELD)
-    trouble.lost_and_aborted(world)
-    world.instruct(OTHER, ASSET, CASH)
-    world.hold(OTHER, 0)
-    world.hold(OTHER, 1)
-    world.lose(OTHER, 0, 5)
-    world.decide(OTHER, COMMIT)
-    world.accept(OTHER, 0, COMMIT)
-    world.capture(OTHER, 0)
-    world.accept(OTHER, 1, COMMIT)
-    world.capture(OTHER, 1)
-
-
-def delivered_in_full_after_shrinking(world: World) -> None:
-    world.transfer(CHAIN, BOND, 5, "carol", HELD)
-    world.instruct(ID, ASSET)
-    world.hold(ID, 0)
-    world.lose(ID, 0, 2)
-    settle(world, ID, COMMIT, [0])
-
-
-def consent_after_entitlement(world: World) -> None:
-    world.instruct(ID, ASSET)
-    world.hold(ID, 0)
-    world.decide(ID, COMMIT)
-    world.accept(ID, 0, COMMIT)
-    world.entitle(ID, 0, COMMIT)
-    world.consent(ID, 0, "carol")
-
-
-def accepted_both(world: World) -> None:
-    lawful_with_conflict(world)
-    world.say(CertificateAccepted(CHAIN, ID, ABORT, 1))
-
-
-def lawful_with_conflict(world: World) -> None:
-    world.instruct(ID, ASSET, CASH)
-    world.hold(ID, 0)
-    world.hold(ID, 1)
-    settle(world, ID, COMMIT, [0])
-    world.certify(ID, ABORT)
-    world.accept(ID, 1, COMMIT)
-    world.entitle(ID, 1, COMMIT)
-
-
-def node_against_certificate(world: World) -> None:
-    world.instruct(ID, ASSET, CASH)
-    world.certify(ID, ABORT)
-    world.hold(ID, 0)
-    world.hold(ID, 1)
-    world.say(NodeDecided("n0", ID, COMMIT, world.now))
-    world.accept(ID, 0, ABORT)
-    world.release(ID, 0)
-    world.accept(ID, 1, ABORT)
-    world.release(ID, 1)
-
-
-def certified_without_ground(world: World) -> None:
-    world.instruct(ID, ASSET, CASH)
-    world.certify(ID, COMMIT)
-    world.certify(ID, COMMIT)
-
-
-def decided_without_ground(world: World) -> None:
-    world.instruct(ID, ASSET, CASH)
-    world.say(*(NodeDecided(node, ID, COMMIT, world.now) for node in NODES))
-
-
-def captured_without_anything(world: World) -> None:
-    world.instruct(ID, ASSET, CASH)
-    world.hold(ID, 0)
-    world.capture(ID, 0)
-
-
-def entitled_without_anything(world: World) -> None:
-    world.instruct(ID, ASSET, CASH)
-    world.hold(ID, 0)
-    world.entitle(ID, 0, COMMIT)
-
-
-def aborted_by_certificate_while_ordered(world: World) -> None:
-    world.instruct(ID, ASSET, CASH, pivot=BANK)
-    world.hold(ID, 0)
-    world.order(ID)
-    world.certify(ID, ABORT)
-    world.certify(ID, ABORT)
-    world.accept(ID, 0, ABORT)
-    world.release(ID, 0)
-
-
-def two_conditions_missed(world: World) -> None:
-    world.instruct(ID, ASSET, CASH, pivot=BANK, has_condition=True)
-    world.hold(ID, 0)
-    world.order(ID)
-    world.execute(ID, START + 50)
-    settle(world, ID, COMMIT, [0])
-
-
-def frozen_and_thawed(world: World) -> None:
-    wrong.half_delivered(world)
-    world.freeze(BANK, "DE-alice")
-    world.say(AccountThawed(BANK, "DE-alice"))
-
-
-def silenced_and_heard(world: World) -> None:
-    wrong.half_delivered(world)
-    world.say(LedgerSilenced(BANK), LedgerHeard(BANK))
-
-
 TOLD: list[tuple[Story, list[tuple[Tag, str]]]] = [
-    (negative_payment, [(Tag.I4, "A negative amount was moved")]),
-    (held_again, [(Tag.I4, "A leg was held that had moved")]),
-    (delivered_in_part, [(Tag.I4, "Another amount left a hold than was in it")]),
-    (delivered_in_another_asset, [(Tag.I4, "Another amount left a hold than was in it")]),
-    (delivered_in_full_after_shrinking, [(Tag.I4, "Another amount left a hold than was in it")]),
-    (lost_more_than_held, [(Tag.I4, "More was lost than was held")]),
-    (lost_another_asset, [(Tag.I4, "More was lost than was held")]),
-    (lost_after_delivery, [(Tag.I4, "More was lost than was held")]),
-    (delivered_after_loss, [(Tag.I4, "A leg moved that was not held")]),
-    (consent_after_entitlement, [(Tag.I4, "A hold that had ended was released by consent")]),
-    (lawful_with_conflict, [(Tag.I3, "Two certificates conflict")]),
-    (accepted_both, [(Tag.I3, "Two certificates conflict"), (Tag.I3, "A ledger accepted two outcomes")]),
-    (node_against_certificate, [(Tag.I3, "A settlement was decided twice")]),
-    (certified_without_ground, [(Tag.I2, "CertificateFormed had no ground")]),
-    (decided_without_ground, [(Tag.I2, "NodeDecided had no ground")]),
+    (fault.negative_payment, [(Tag.I4, "A negative amount was moved")]),
+    (fault.held_again, [(Tag.I4, "A leg was held that had moved")]),
+    (fault.delivered_in_part, [(Tag.I4, "Another amount left a hold than was in it")]),
+    (fault.delivered_in_another_asset, [(Tag.I4, "Another amount left a hold than was in it")]),
+    (fault.delivered_in_full_after_shrinking, [(Tag.I4, "Another amount left a hold than was in it")]),
+    (fault.lost_more_than_held, [(Tag.I4, "More was lost than was held")]),
+    (fault.lost_another_asset, [(Tag.I4, "More was lost than was held")]),
+    (fault.lost_after_delivery, [(Tag.I4, "More was lost than was held")]),
+    (fault.delivered_after_loss, [(Tag.I4, "A leg moved that was not held")]),
+    (fault.consent_after_entitlement, [(Tag.I4, "A hold that had ended was released by consent")]),
+    (fault.lawful_with_conflict, [(Tag.I3, "Two certificates conflict")]),
+    (fault.accepted_both, [(Tag.I3, "Two certificates conflict"), (Tag.I3, "A ledger accepted two outcomes")]),
+    (fault.node_against_certificate, [(Tag.I3, "A settlement was decided twice")]),
+    (fault.certified_without_ground, [(Tag.I2, "CertificateFormed had no ground")]),
+    (fault.decided_without_ground, [(Tag.I2, "NodeDecided had no ground")]),
     (
-        captured_without_anything,
+        fault.captured_without_anything,
         [
             (Tag.I5, "Captured without an accepted certificate"),
             (Tag.I6, "A hold did not stand until the decision"),
@@ -226,19 +54,30 @@ TOLD: list[tuple[Story, list[tuple[Tag, str]]]] = [
         ],
     ),
     (
-        entitled_without_anything,
+        fault.entitled_without_anything,
         [
             (Tag.I5, "Entitled without an accepted certificate"),
             (Tag.I6, "A hold did not stand until the decision"),
             (Tag.I2, "Entitled had no ground"),
         ],
     ),
-    (aborted_by_certificate_while_ordered, [(Tag.RULE, "ABORT came while an order was out without NEVER")]),
-    (two_conditions_missed, [(Tag.RULE, "OrderCertified came before the condition was met")]),
+    (fault.aborted_by_certificate_while_ordered, [(Tag.RULE, "ABORT came while an order was out without NEVER")]),
+    (fault.aborted_by_nodes_while_ordered, [(Tag.RULE, "ABORT came while an order was out without NEVER")]),
+    (
+        fault.executed_without_anything,
+        [(Tag.D2, "What was executed was not ordered"), (Tag.I2, "OrderExecuted had no ground")],
+    ),
+    (fault.executed_twice, [(Tag.I4, "A leg was executed that had moved")]),
+    (fault.ordered_elsewhere, [(Tag.D2, "An order was certified for a ledger that is not the pivot")]),
+    (
+        fault.one_given_two_taken,
+        [(Tag.I3, "Two certificates conflict"), (Tag.I1, "One leg was given and another taken back")],
+    ),
+    (fault.two_conditions_missed, [(Tag.RULE, "OrderCertified came before the condition was met")]),
     (wrong.committed_late, [(Tag.RULE, "COMMIT came outside of its time")]),
     (wrong.aborted_while_ordered, [(Tag.RULE, "ABORT came while an order was out without NEVER")]),
-    (frozen_and_thawed, [(Tag.I7, "A settlement did not end")]),
-    (silenced_and_heard, [(Tag.I7, "A settlement did not end")]),
+    (fault.frozen_and_thawed, [(Tag.I7, "A settlement did not end")]),
+    (fault.silenced_and_heard, [(Tag.I7, "A settlement did not end")]),
 ]
 
 
@@ -365,6 +204,15 @@ def test_whatever_ends_it_lets_it_be_forgotten(story: Story) -> None:
     world = World()
     story(world)
     assert judge(world.events).open_total == 0
+
+
+def test_a_ledger_that_never_closed_its_books_is_judged_by_what_it_says() -> None:
+    """Before a ledger's first step is complete its clock is that of the event."""
+    terms = Instructed(ID, (ASSET,), "", START, START, 0)
+    early, late = (HoldMade(CHAIN, ID, 0, BOND, 5, "alice", "bob", at) for at in (START, START + 1))
+    sentence = "A hold began after prepare_by"
+    assert sentence not in [violation.sentence for violation in judge([terms, early]).verdict()]
+    assert sentence in [violation.sentence for violation in judge([terms, late]).verdict()]
 
 
 def test_an_entitlement_names_its_ledger() -> None:
