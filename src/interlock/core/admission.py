@@ -5,7 +5,7 @@ so that a hold which some ledger already has can be returned. *Passing* reasons 
 deadline that is still too far away) may go away: the entry is rejected and nothing is recorded, so that nobody can
 spoil another's good instruction by submitting it at a bad moment. Once `prepareBy` has passed, every reason is final.
 
-Source: specification 3, "Admission".
+Source: specification 3 (ADMISSION-1 to ADMISSION-4, TERMS-LANE; ADMIT- and its name tag each reason).
 """
 
 from collections.abc import Iterable, Mapping

@@ -2,7 +2,7 @@
 
 A fact stands when a quorum of one epoch attests it, whatever position and evidence each names; then it is absorbing.
 
-Source: specification 4.
+Source: specification 4 (FACT-STANDS, FACT-ABSORBS, FACT-WHOLE).
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 What has come to a quorum stands and is kept with its settlement, for ever; what has not counts within one epoch only,
 and begins again with the next. So both live apart: a rotation empties this box and touches nothing else.
 
-Source: specification 4 ("a fact stands when …") and 5 ("Epochs").
+Source: specification 4 (FACT-STANDS) and 5 (EPOCH-1).
 """
 
 from collections.abc import Iterable, Iterator

@@ -3,7 +3,7 @@
 Each member signs what the log shows; with a quorum of one epoch the certificate stands. What nobody waits for is
 refused, and changes nothing.
 
-Source: specification 5 and 7.
+Source: specification 5 (CERT-1, CERT-3, BATCH-3) and 6 (PIVOT-4).
 """
 
 from typing import TYPE_CHECKING, assert_never

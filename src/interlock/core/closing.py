@@ -3,7 +3,7 @@
 All of this waits for the block's end so that one committee reigns over every entry of a block, and so that one batch
 holds all that a block decided.
 
-Source: specification 5.
+Source: specification 5 (BATCH-1, EPOCH-4 to EPOCH-6).
 """
 
 from collections.abc import Iterable

@@ -3,7 +3,7 @@
 The hash of the genesis document is the network's id. Vault, bank and auditor are set up from that document; nobody
 asks a node who the committee is.
 
-Source: specification 2 and 5.
+Source: specification 1 (PARTY-NETWORK, PARTY-COMMITTEE, PARTY-QUORUM).
 """
 
 from dataclasses import dataclass

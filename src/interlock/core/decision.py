@@ -3,7 +3,7 @@
 A quorum of one epoch signs either the decision itself, or the root of a Merkle tree over all decisions of one block. A
 certificate carries exactly a quorum of signatures, by rising member; the batched form carries the leaf's proof too.
 
-Source: specification 5.
+Source: specification 5 (CERT-1, CERT-3, BATCH-2).
 """
 
 from collections.abc import Iterable, Mapping

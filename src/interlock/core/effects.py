@@ -4,7 +4,7 @@ What a settlement still needs is derived from its present state alone, so a node
 again by looking. Performing one twice is harmless: ledgers answer by id, and a decision is signed once. While a
 rotation is pending, the outgoing committee signs that and nothing else.
 
-Source: specification 4.
+Source: specification 4 (EFFECT-LEVEL, EFFECT-PARALLEL, EFFECT-THRIFT, EFFECT-SILENT).
 """
 
 from dataclasses import dataclass

@@ -2,6 +2,8 @@
 
 Ids stay indexed for ever, so that a decision is never taken twice and a late signature gets its answer. Everything else
 is in the node's archive.
+
+Source: specification 4 (END-ARCHIVE, END-REOPEN).
 """
 
 import struct

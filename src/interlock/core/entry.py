@@ -3,7 +3,7 @@
 These are the wire forms too. Signatures and sizes are checked in the room `entries`, at every door of the log and once
 more by every node before it applies; the core takes entries whose signatures hold.
 
-Source: specification 4.
+Source: specification 1 (LOG-4) and 4 (ENTRY- and its kind tag each entry).
 """
 
 from dataclasses import dataclass

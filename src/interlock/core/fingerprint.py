@@ -5,6 +5,8 @@ its mark, and the id binds the terms, of which only the form (clear or redacted,
 
 The form is the core's own, made for speed: it is hashed a few times in the life of every settlement, and read by
 nobody.
+
+Source: specification 2 (FORM-STATE).
 """
 
 import struct

@@ -4,7 +4,7 @@ An honest node never makes such a pair, in any epoch and on any log, because its
 attests is final. So two statements of its own convict a member: it cannot take office again. Two certificates that
 contradict each other prove more than f faulty members at once: then nothing more is admitted or signed.
 
-Source: specification 4 ("Facts"), 5 (last item) and 11 ("node votes two ways").
+Source: specification 5 (EVIDENCE-1 to EVIDENCE-3) and 8 (CASE-TWO-WAYS).
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 Each handler checks in the order of its rejections, then changes the replica.
 
-Source: specification 2 (configure), 5 (rotations), 11 (evidence).
+Source: specification 1 (PARTY-REGISTRY), 5 (EPOCH-2, EVIDENCE-1 to EVIDENCE-3).
 """
 
 from collections.abc import Iterable

@@ -5,7 +5,7 @@ An instruction names its legs, its times and its own salt (`nonce`, `blind`), an
 legs first, then account legs. The redacted form carries hashes in place of the memo and of account terms that its
 reader has no business with; it gives the same id.
 
-Source: specification 3; EIP-712.
+Source: specification 3 (TERMS-ID, TERMS-LEGS, TERMS-SIGNERS, TERMS-LANE, TERMS-REDACTED); EIP-712.
 """
 
 import re

@@ -3,7 +3,7 @@
 A broken invariant is neither a client's fault nor an outage: it is a defect, or more than f faulty members. The
 replica stops with the tag and the facts, and signs nothing more.
 
-Source: specification 10.
+Source: specification 7 (I1 to I3).
 """
 
 from interlock.core.attestation import Fact

@@ -8,7 +8,7 @@
 A fact stands when a quorum of one epoch has attested it; that is absorbing. A fact without a row for the present state
 stands all the same, and moves nothing. The pivot's legs are moved by the decision, all at once (`end_pivot`).
 
-Source: specification 4.
+Source: specification 4 (LEG-ENTITLED, LEG-STUCK, LEG-DONE, LEG-CLOSED).
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,8 @@
 Each handler checks its event, records what it brings, then lets the decision rule (`rules`) say what follows. A handler
 gives the next settlement, or a rejection and nothing is changed.
 
-Source: specification 3 and 4.
+Source: specification 3 (ADMISSION-1 to ADMISSION-3, TERMS-CONSENT, TERMS-ATTESTED) and 4 (FACT-PIVOT, END-REOPEN; WHEN-
+and its name tag each fact), 5 (EPOCH-5).
 """
 
 from collections.abc import Iterable, Sequence

@@ -32,4 +32,4 @@ ANCHORS_MAX = 4_096
 PIVOT_WINDOW_MAX_S = 7 * 86_400
 """Seconds that a pivot may ever be given, a week: its payer holds a free option so long."""
 EVERY_LEG = 2**32 - 1
-"""The leg index that stands for the order as a whole, not for one leg."""
+"""The leg index that stands for the settlement as a whole: its order, or its condition."""

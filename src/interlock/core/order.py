@@ -4,7 +4,7 @@ When every other leg is held, the log fixes one order for the settlement, for ev
 `last_valid` by its own clock, and only with the order's certificate. What the pivot then says, EXECUTED or NEVER, is
 the decision. Later epochs sign the same order again.
 
-Source: specification 7.
+Source: specification 6 (PIVOT-2, PIVOT-4).
 """
 
 from collections.abc import Mapping

@@ -3,7 +3,7 @@
 A configuration is signed by a quorum and carries the epoch and a rising sequence. Settlement rules read the registry
 and nothing else, so that every node and every later auditor admits the same instructions.
 
-Source: specification 2 and 6 (the three classes of ledgers).
+Source: specification 1 (PARTY-REGISTRY) and 6 (CLASS-VAULT, CLASS-HELD, CLASS-DIRECT; PIVOT-5).
 """
 
 from dataclasses import dataclass

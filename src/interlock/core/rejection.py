@@ -3,7 +3,7 @@
 The numbers rise in the order in which things are checked, and the first that applies is the answer. Core, API, CLI,
 receipts and documents use the same numbers and sentences.
 
-Source: specification 3 (admission) and 4.
+Source: specification 3 (ADMIT- and the name of a reason of admission) and 4 (REJECT- and that of any other).
 """
 
 from dataclasses import dataclass

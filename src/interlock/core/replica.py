@@ -5,7 +5,7 @@ block's time, then its entries one by one, the items of a batched entry one by o
 end (`closing`). Two replicas that were given the same blocks are equal, byte for byte (I8). Finished settlements leave
 its memory and stay as an index of outcomes.
 
-Source: specification 4 and 5.
+Source: specification 1 (LOG-1 to LOG-3), 4 (TIME-1, END-ARCHIVE) and 7 (I8).
 """
 
 from collections import deque

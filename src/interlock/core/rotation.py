@@ -6,7 +6,7 @@ order is signed; each member signs the rotation, once, if the root contains all 
 signatures the next epoch begins at the end of that block. So whatever the outgoing committee has certified is in the
 root, and whatever is not in the root will be signed by the new committee alone.
 
-Source: specification 5, "Epochs".
+Source: specification 5 (EPOCH-2 to EPOCH-4) and 2 (FORM-COMMITTEE).
 """
 
 from collections.abc import Mapping

@@ -4,7 +4,7 @@ Within one step ABORT is tested first, and the first decision is absorbing. Noth
 log's, and comes before the entries of its block. Once the order is out (PIVOTING), only the pivot's word counts:
 neither time nor cancels, nor what becomes of the holds.
 
-Source: specification 4, "Decision rule".
+Source: specification 4 (RULE-FIRST, RULE-ABSORBS, LEG-CLOSED; RULE- and its own tag name each row) and 6 (PIVOT-3).
 """
 
 from collections.abc import Callable

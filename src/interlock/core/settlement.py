@@ -6,7 +6,7 @@ r"""One settlement: everything that the log knows of it, and the states it can b
 `lifecycle` says what each event brings, `rules` what follows from it. Votes that have not come to a quorum are not
 here: they count within one epoch, and are kept beside (`ballots`).
 
-Source: specification 4.
+Source: specification 4 (its states; RULE-FIRST).
 """
 
 from dataclasses import dataclass

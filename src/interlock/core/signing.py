@@ -1,16 +1,16 @@
 """What a decision key may put its name to, given what it has signed before: a pure rule, whatever log it is shown.
 
-    one outcome for each settlement, for ever
-    one order for each settlement, for ever
-    after an order, ABORT only where that same order is in the log and NEVER stands there
-    after ABORT, no order
-    one rotation for each epoch, only if its root contains all that the key ever signed
-    nothing of an epoch once its rotation is signed
+    SIGN-1  one outcome for each settlement, for ever
+    SIGN-2  one order for each settlement, for ever
+    SIGN-3  after an order, ABORT only where that same order is in the log and NEVER stands there
+    SIGN-4  after ABORT, no order
+    SIGN-5  one rotation for each epoch, only if its root contains all that the key ever signed
+    SIGN-6  nothing of an epoch once its rotation is signed
 
 Within an epoch two quorums share an honest member, so these rules alone keep a settlement from being decided twice,
 even where the log itself lies. `keys.sign_once` keeps the record on disk and asks this rule before every signature.
 
-Source: specification 5, "Sign once".
+Source: specification 5 (SIGN-1 to SIGN-6, RECORD-1 to RECORD-3).
 """
 
 from collections.abc import Callable, Iterable

@@ -3,7 +3,7 @@
 It holds what is open, not what has ended: of that, the log of ended settlements commits to the index, which is handed
 over beside it (`Replica.restore`). So a snapshot stays small however long the history.
 
-Source: specification 10, I8.
+Source: specification 7 (I8).
 """
 
 from dataclasses import dataclass

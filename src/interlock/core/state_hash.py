@@ -6,6 +6,8 @@
 
 where the open settlements are the root of a tree over their packed records (`fingerprint`, `encoding.state_tree`), and
 a log is its size and its root.
+
+Source: specification 2 (FORM-STATE) and 7 (I8).
 """
 
 from typing import TYPE_CHECKING
