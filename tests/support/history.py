@@ -101,6 +101,13 @@ class History:
         elif not net.replica.convicted & {each.address for each in keys}:
             net.name(*keys)
 
+    def turn(self, number: int) -> None:
+        """Let a whole rotation pass, whatever was pending."""
+        epoch = self.net.replica.committee.epoch
+        for _ in range(2):
+            if self.net.replica.committee.epoch == epoch:
+                self.rotate(number)
+
     def sign_rotation(self, members: Sequence[int]) -> None:
         """Let members sign the pending rotation, where there is one."""
         if self.net.replica.pending is not None:
@@ -122,10 +129,15 @@ class History:
         """Let time pass."""
         self.net.block(time=self.net.replica.time + seconds)
 
-    def go_on(self, number: int, steps: int) -> None:
-        """Let everybody do what is next, so many times: sign, hold, order, execute, certify, deliver or return."""
+    def go_on(self, number: int, steps: int, *, is_pivot_asked: bool = True) -> None:
+        """Let everybody do what is next, so many times: sign, hold, order, execute, certify, deliver or return.
+
+        Where the pivot is not asked, it is silent.
+        """
         for _ in range(steps):
-            self._next(self.id(number), self.terms(number))
+            known = self.net.replica.settlements.get(self.id(number))
+            if is_pivot_asked or known is None or known.state is not State.PIVOTING:
+                self._next(self.id(number), self.terms(number))
 
     def end(self, number: int) -> None:
         """Let a deal be refused by a ledger, certified and given back, however far it has come."""
@@ -164,7 +176,9 @@ keys = st.lists(st.sampled_from(PARTIES), min_size=1, max_size=4, unique_by=lamb
 flags = st.booleans()
 
 
-def _step(name: str, *args: st.SearchStrategy[object], **kwargs: st.SearchStrategy[object]) -> st.SearchStrategy[Step]:
+def step(name: str, *args: st.SearchStrategy[object], **kwargs: st.SearchStrategy[object]) -> st.SearchStrategy[Step]:
+    """Give the strategy that draws what a method of `History` is told."""
+
     def made(drawn: tuple[tuple[object, ...], dict[str, object]]) -> Step:
         return lambda history: getattr(history, name)(*drawn[0], **drawn[1])
 
@@ -172,8 +186,8 @@ def _step(name: str, *args: st.SearchStrategy[object], **kwargs: st.SearchStrate
 
 
 facts = st.sampled_from((*LEG_FACTS, *WHOLE_FACTS))
-votes = _step("vote", number, facts, number, members)
-goings = _step("go_on", number, st.integers(1, 4))
+votes = step("vote", number, facts, number, members)
+goings = step("go_on", number, st.integers(1, 4))
 steps: st.SearchStrategy[list[Step]] = st.lists(
     st.one_of(
         goings,
@@ -181,19 +195,19 @@ steps: st.SearchStrategy[list[Step]] = st.lists(
         goings,
         votes,
         votes,
-        _step("bring", number, keys, is_redacted=flags),
-        _step("bring", number, st.just((ALICE, BOB, CAROL)), is_redacted=st.just(value=False)),
-        _step("sign", number, keys),
-        _step("cancel", number, st.just((ALICE, BOB, CAROL)), with_terms=flags),
-        _step("cancel", number, keys, with_terms=flags),
-        _step("certify", number, st.sampled_from(Outcome), members),
-        _step("certify_order", number, members),
-        _step("certify_batches", members),
-        _step("rotate", number),
-        _step("sign_rotation", members),
-        _step("configure", number),
-        _step("wait", st.sampled_from([1, 30, 120])),
-        st.one_of(_step("convict", number), _step("wait", st.just(400))),
+        step("bring", number, keys, is_redacted=flags),
+        step("bring", number, st.just((ALICE, BOB, CAROL)), is_redacted=st.just(value=False)),
+        step("sign", number, keys),
+        step("cancel", number, st.just((ALICE, BOB, CAROL)), with_terms=flags),
+        step("cancel", number, keys, with_terms=flags),
+        step("certify", number, st.sampled_from(Outcome), members),
+        step("certify_order", number, members),
+        step("certify_batches", members),
+        step("rotate", number),
+        step("sign_rotation", members),
+        step("configure", number),
+        step("wait", st.sampled_from([1, 30, 120])),
+        st.one_of(step("convict", number), step("wait", st.just(400))),
     ),
     min_size=12,
     max_size=40,
@@ -201,12 +215,12 @@ steps: st.SearchStrategy[list[Step]] = st.lists(
 
 rivalries: st.SearchStrategy[list[Step]] = st.lists(
     st.one_of(
-        _step("bring", number, st.just((BOB,)), is_redacted=st.just(value=False)),
-        _step("vote", number, st.just(Fact.SIGNED), st.just(0), st.just((0, 1, 2))),
-        _step("end", number),
-        _step("cancel", number, st.just((BOB,)), with_terms=st.just(value=False)),
-        _step("configure", number),
-        _step("wait", st.sampled_from([1, 60])),
+        step("bring", number, st.just((BOB,)), is_redacted=st.just(value=False)),
+        step("vote", number, st.just(Fact.SIGNED), st.just(0), st.just((0, 1, 2))),
+        step("end", number),
+        step("cancel", number, st.just((BOB,)), with_terms=st.just(value=False)),
+        step("configure", number),
+        step("wait", st.sampled_from([1, 60])),
     ),
     max_size=10,
 )
