@@ -124,13 +124,12 @@ def at_the_last_second(world: World) -> None:
 
 
 def at_the_last_second_of_the_slower_ledger(world: World) -> None:
-    # The chain's clock is past the deadline, the bank's is exactly there, and has not been told before.
-    world.instruct(ID, ASSET, CASH, prepare_by=START + 5)
-    world.hold(ID, 0)
+    # The chain's clock is past the deadline, the bank's is exactly there.
+    world.instruct(ID, CASH, prepare_by=START + 5)
     world.say(BooksClosed(BANK, START + 5), BooksClosed(CHAIN, START + 9))
     world.now = START + 5
-    world.hold(ID, 1)
-    settle(world, ID, COMMIT, [0, 1])
+    world.hold(ID, 0)
+    settle(world, ID, COMMIT, [0])
 
 
 def paid_later_behind_a_pivot(world: World) -> None:
@@ -215,10 +214,10 @@ def aborted_terms_that_nobody_brought(world: World) -> None:
 
 def held_by_request(world: World) -> None:
     # The bank's customer asks for the hold and never signs; nothing can come of it but a return.
-    world.instruct(ID, ASSET, CASH, signers=set())
-    world.say(HoldRequested(ID, 1))
-    world.hold(ID, 1)
-    settle(world, ID, ABORT, [1])
+    world.instruct(ID, CASH, ASSET, signers=set())
+    world.say(HoldRequested(ID, 0))
+    world.hold(ID, 0)
+    settle(world, ID, ABORT, [0])
 
 
 def committed_on_condition(world: World) -> None:

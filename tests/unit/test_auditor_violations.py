@@ -93,7 +93,7 @@ ROWS: dict[str, tuple[Story, Spoil, set[Tag]]] = {
     "committed-unexecuted": (lawful.bank_pays_last, without(OrderExecuted), {I2, I4}),
     "unsigned-payee": (lawful.committed, without(Signed, 1), {I2}),
     "held-unasked": (lawful.held_by_request, without(HoldRequested), {I2}),
-    "held-asked-for-another-leg": (lawful.held_by_request, changed(HoldRequested, leg=0), {I2}),
+    "held-asked-for-another-leg": (lawful.held_by_request, changed(HoldRequested, leg=1), {I2}),
     "unsigned-payer": (lawful.returned, without(Signed), {I2}),
     "other-asset": (lawful.committed, changed(HoldMade, asset=EURO), {I2, I4}),
     "other-amount": (lawful.returned, changed(HoldMade, amount=4), {I2, I4}),
