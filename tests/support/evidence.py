@@ -299,6 +299,15 @@ class Story:
         over = batch_digest(NETWORK, council.committee, anchor, (signed,), documents)
         return Attest(MemberIndex(Uint32(member)), anchor, (signed,), documents, council.keys[member].sign(over))
 
+    def decide_with(self, leg: int, fact: Fact, document: Document, *others: Entry) -> None:
+        """Let everyone say one fact in the block in which other entries are ordered."""
+        council = self.log.council
+        signed = [statement(who, self.id, leg, fact, document, council=council) for who in range(len(council.keys))]
+        content = (Blob(encode(document)),)
+        entries = (self._batch(who, each, content) for who, each in enumerate(signed))
+        self.take(self.log.block(*entries, *others))
+        self.documents.append(document)
+
     def take(self, ordered: Ordered) -> None:
         """See that all that a block brought counted."""
         assert ordered.reasons == []

@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,13 @@ from interlock.cli.exit_code import ExitCode
 from interlock.cli.report_view import amount_text, printable
 from interlock.core.attestation import Fact
 from interlock.core.decision import Outcome
+from interlock.core.instruction import redact
 from interlock.encoding.canonical import encode
 from interlock.encoding.values import hex_of
 from interlock.evidence.bank_receipt import BankEvent
 from interlock.evidence.chain_event import Held
 from support.evidence import ASSET, GENESIS_BYTES, MONEY, Story, settled, unwound
+from support.stories import closed, executed, never, unordered
 from support.world import NETWORK, account_leg, instruction
 
 
@@ -90,6 +93,57 @@ def test_json_is_the_report_and_nothing_else(files: Files, capsys: pytest.Captur
     report = json.loads(out)
     assert (code, report["valid"], report["legs"]) == (ExitCode.REJECTED, False, [])
     assert report["reason"] == report["checks"][-1]["sentence"]
+
+
+def test_a_receipt_that_leads_to_the_trusted_rotation_is_valid(
+    files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The epoch, its committee and its rotation are printed; given again, the rotation is looked for."""
+    files.settled.write_bytes(encode(closed().receipt()))
+    code, out, _ = run(capsys, files.settled, "--network", files.genesis, "--json")
+    report = json.loads(out)
+    assert (code, report["epoch"]) == (ExitCode.DONE, 3)
+    code, out, _ = run(capsys, files.settled, "--network", files.genesis, "--rotation", report["rotation"])
+    text = " ".join(out.split())
+    assert code == ExitCode.DONE
+    assert f"epoch 3 committee {report['committee']} rotation {report['rotation']}" in text
+    assert "the one that you trust is among them" in text
+    code, out, _ = run(capsys, files.unwound, "--network", files.genesis, "--rotation", report["rotation"])
+    assert code == ExitCode.REJECTED
+    assert "FAILED rotations" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("digest", ["0x", "0x12", "12" * 32, "0x" + "zz" * 32, "0x" + "12" * 33])
+def test_what_is_no_digest_is_a_wrong_call(files: Files, capsys: pytest.CaptureFixture[str], digest: str) -> None:
+    """A rotation is named by 0x and 64 digits."""
+    code, out, err = run(capsys, files.settled, "--network", files.genesis, "--rotation", digest)
+    assert (code, out) == (ExitCode.USAGE, "")
+    assert "is no digest of a rotation" in err
+
+
+@pytest.mark.parametrize(
+    ("story", "words"),
+    [
+        (executed, "Leg 1: executed by the pivot, in one step"),
+        (never, "Leg 1: never executed by the pivot, and it never can be"),
+        (unordered, "Leg 1: the pivot's, which was not ordered to execute"),
+    ],
+)
+def test_the_pivots_leg_is_told_as_such(
+    files: Files, capsys: pytest.CaptureFixture[str], story: Callable[[], Story], words: str
+) -> None:
+    """Nothing is held there: it was executed, never will be, or was never asked to."""
+    files.settled.write_bytes(encode(story().receipt()))
+    code, out, _ = run(capsys, files.settled, "--network", files.genesis)
+    assert (code, words in " ".join(out.split())) == (ExitCode.DONE, True)
+
+
+def test_hidden_terms_are_told_as_hidden(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    """A redacted receipt's legs have no amount to show."""
+    story = settled()
+    files.settled.write_bytes(encode(replace(story.receipt(), instruction=None, redacted=redact(story.terms))))
+    code, out, _ = run(capsys, files.settled, "--network", files.genesis)
+    assert (code, "Its terms are hidden." in out) == (ExitCode.DONE, True)
 
 
 def test_lies_are_shown_by_name(files: Files, capsys: pytest.CaptureFixture[str]) -> None:

@@ -267,6 +267,17 @@ def test_lost_and_consent_rest_on_words() -> None:
     assert any("no document can show LOST" in each for each in report.remarks)
 
 
+def test_one_cancel_after_the_match_is_told_and_changes_nothing() -> None:
+    """Once all have signed, one signer alone cannot withdraw."""
+    story = Story()
+    story.take(story.log.block(cancel(story.id, ALICE)))
+    hold_both(story)
+    story.certify(Outcome.COMMIT)
+    report = report_of(story.receipt())
+    assert report.valid, report.reason
+    assert any("1 of 2 required signers cancelled, which is not enough" in each for each in report.remarks)
+
+
 def other_network(story: Story) -> Receipt:
     return replace(story.receipt(), network=word(1))
 

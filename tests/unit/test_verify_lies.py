@@ -7,7 +7,7 @@ import pytest
 
 from interlock.core.attestation import Fact
 from interlock.core.decision import Outcome
-from interlock.core.instruction import LegIndex
+from interlock.core.instruction import LegIndex, redact
 from interlock.core.leg import LegState
 from interlock.core.settlement import State
 from interlock.encoding.canonical import encode
@@ -20,6 +20,7 @@ from interlock.evidence.report import Report
 from interlock.evidence.verify import verify_receipt
 from support.evidence import (
     ASSET,
+    BANK_KEY,
     GENESIS_BYTES,
     MONEY,
     OTHER_KEY,
@@ -28,10 +29,12 @@ from support.evidence import (
     hold_both,
     lane_refusal,
     refusal,
+    registry_of_bank,
     settled,
     statement,
+    vault_event,
 )
-from support.world import BANK, BOB, OTHER_BANK, TOKEN, id_of, instruction, word
+from support.world import BANK, BOB, OTHER_BANK, TOKEN, VAULT_NAME, id_of, instruction, registry, word
 
 LIAR = 3
 OWN = commitment_of(id_of(instruction()), LegIndex(Uint32(ASSET)), instruction().onchain_legs[ASSET])
@@ -122,6 +125,14 @@ def renamed(story: Story) -> Document:
     return BankReceiptDocument(OTHER_BANK, story.said_by_bank(BankEvent.HELD).jws)
 
 
+def in_a_vaults_name(story: Story) -> Document:
+    return BankReceiptDocument(VAULT_NAME, story.said_by_bank(BankEvent.HELD).jws)
+
+
+def dirty(event: ChainEventDocument) -> Document:
+    return replace(event, topics=(*event.topics[:2], word(1 << 200), *event.topics[3:]))
+
+
 def unreadable(_: Story) -> Document:
     return BankReceiptDocument(BANK, "not.a.jws")
 
@@ -149,6 +160,11 @@ def unreadable(_: Story) -> Document:
         (ASSET, lambda _: lane_refusal(), "a lane that was used up, which does not show HELD"),
         (ASSET, lambda _: absence(), "the absence of a hold, which does not show HELD"),
         (ASSET, bank_says(), "its document is of ledger 'bank:first'"),
+        (ASSET, in_a_vaults_name, "its document is a bank's receipt, the leg is on a chain"),
+        (ASSET, vault_says(topics=(word(1), word(2), word(3))), "is of no event of a vault that proves a fact"),
+        (ASSET, lambda story: vault_event(word(6), story.asset, Held), "the event is of settlement 0x"),
+        (ASSET, lambda story: vault_event(story.id, story.asset, Held, index=1), "the event is of leg 1, not of leg 0"),
+        (ASSET, lambda story: dirty(story.said_by_vault(Held)), "is no address"),
     ],
 )
 def test_each_way_to_lie_about_a_hold_is_found(leg: int, document: Callable[[Story], Document], words: str) -> None:
@@ -165,6 +181,40 @@ def test_each_way_to_lie_about_a_hold_is_found(leg: int, document: Callable[[Sto
     report = verdict(story)
     assert [(lie.member, lie.leg) for lie in report.lies] == [(LIAR, leg)]
     assert words in report.lies[0].sentence
+
+
+def test_what_is_lost_rests_on_words_whatever_document_is_named() -> None:
+    """No form of evidence is defined for a loss: one that is named is not looked at."""
+    story = Story()
+    story.attest(ASSET, Fact.HELD, story.said_by_vault(Held))
+    story.attest(ASSET, Fact.LOST, story.said_by_vault(Held))
+    story.certify(Outcome.ABORT)
+    report = verdict(story)
+    assert report.lies == ()
+    assert any("LOST rests on the word of members 0, 1, 2 and 3: no document can show" in each
+               for each in report.remarks)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        (lambda story: story.said_by_vault(Held), "an event of a chain, the leg is in a bank's books"),
+        (renamed, "the bank's receipt is of ledger 'bank:first', the document says 'bank:second'"),
+        (lambda _: absence(), "the absence of a hold, which does not show HELD"),
+    ],
+)
+def test_a_hidden_legs_document_must_be_some_banks_own(document: Callable[[Story], Document], words: str) -> None:
+    """Where the leg's ledger is hidden no name can be compared; what cannot be a bank's word is a lie all the same."""
+    banks = [each for each in registry_of_bank().ledgers if each.name in {BANK, OTHER_BANK}]
+    keyed = registry(*(replace(each, receipt_key=BANK_KEY.public_key) for each in banks))
+    story = Story(registry=keyed)
+    true = story.said_by_bank(BankEvent.HELD)
+    story.attest(ASSET, Fact.HELD, story.said_by_vault(Held))
+    story.attest_each(MONEY, Fact.HELD, {**dict.fromkeys(HONEST, true), LIAR: document(story)})
+    story.certify(Outcome.COMMIT)
+    hidden = replace(story.receipt(), instruction=None, redacted=redact(story.terms))
+    (lie,) = verify_receipt(encode(hidden), GENESIS_BYTES).lies
+    assert words in lie.sentence
 
 
 def test_a_receipt_under_a_key_that_no_registry_has_is_not_called_a_lie() -> None:

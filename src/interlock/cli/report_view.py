@@ -74,7 +74,9 @@ def printable(text: str) -> str:
 
 def _epoch(report: Report) -> list[tuple[str, str]]:
     """Give the newest epoch that a valid receipt shows, with what it can be compared by."""
-    rows = [] if report.epoch is None else [("epoch", f"{report.epoch}, whose committee is {_hex(report.committee)}")]
+    if report.epoch is None:
+        return []
+    rows = [("epoch", str(report.epoch)), ("committee", _hex(report.committee))]
     return rows if report.rotation is None else [*rows, ("rotation", _hex(report.rotation))]
 
 

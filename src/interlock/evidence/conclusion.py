@@ -45,11 +45,7 @@ def conclusion_checks(case: Case) -> Iterator[Check]:
     end = END[case.outcome]
     ended = [leg for leg in case.held_legs if case.stands(leg, end)]
     fault = next((found for leg in ended if (found := case.fact_fault(leg, end))), None)
-    outside = " outside the pivot" if case.frame.terms.pivot else ""
-    reached = f"{len(ended)} of {len(case.held_legs)} legs{outside} were attested {end.name}, as firmly."
-    if not ended:
-        reached = f"No leg was attested {end.name} by a quorum yet."
-    yield _checked("completion", fault, reached)
+    yield _checked("completion", fault, _reached(case, len(ended)))
     other = END[Outcome.ABORT if case.outcome is Outcome.COMMIT else Outcome.COMMIT]
     agreed = f"No member said and no bank signed that a leg was {other.name}."
     if case.frame.terms.pivot:
@@ -78,6 +74,17 @@ def abort_causes(case: Case) -> list[str]:
             "it rests on the certificate alone."
         )
     return causes
+
+
+def _reached(case: Case, ended: int) -> str:
+    """Say how many legs have come to their end."""
+    if not case.held_legs:
+        return "Every leg is the pivot's, whose word is the end of them all."
+    end = END[case.outcome].name
+    if not ended:
+        return f"No leg was attested {end} by a quorum yet."
+    outside = " outside the pivot" if case.frame.terms.pivot else ""
+    return f"{ended} of {len(case.held_legs)} legs{outside} were attested {end}, as firmly."
 
 
 def _standing_causes(case: Case) -> list[tuple[LegIndex, Fact]]:

@@ -75,10 +75,7 @@ def _shows_return(case: Case, vote: Vote) -> bool:
     """Tell whether the document proves that value went back, so that there was a hold: a tombstone proves none."""
     if vote.weight is not Weight.PROVEN:
         return False
-    match vote.document:
-        case BankReceiptDocument():
-            return bank_receipt_of(case.frame, vote.document).event is BankEvent.RELEASED
-        case ChainEventDocument():
-            return isinstance(read_event(vote.document.topics, vote.document.data), Returned)
-        case _:
-            return False
+    if isinstance(vote.document, BankReceiptDocument):
+        return bank_receipt_of(case.frame, vote.document).event is BankEvent.RELEASED
+    shown = vote.document
+    return isinstance(shown, ChainEventDocument) and isinstance(read_event(shown.topics, shown.data), Returned)

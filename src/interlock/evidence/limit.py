@@ -39,9 +39,9 @@ def _of_committees(case: Case) -> Iterator[str]:
     )
     said_in = sorted({vote.attestation.epoch for vote in case.votes} - {newest.epoch})
     if said_in:
-        epochs = " and ".join(map(str, said_in))
+        epochs = ", ".join(map(str, said_in))
         yield (
-            f"What was attested in epoch {epochs}, which is over, is as good as that committee's keys are kept or "
+            f"What was attested in closed epochs ({epochs}) is as good as those committees' keys were kept, or "
             "destroyed since; the decision itself does not rest on them."
         )
 
