@@ -7,7 +7,7 @@ the signatures here: each tells who made it, and nothing more. All else is real.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from interlock.core.attestation import Attestation, Fact, SignedAttestation
+from interlock.core.attestation import Attestation, Fact, MemberAttestation, SignedAttestation
 from interlock.core.committee import FIRST_EPOCH, Epoch, Genesis, MemberIndex
 from interlock.core.decision import Decision, DecisionBatch, SignedBatch, SignedDecision
 from interlock.core.entry import Anchor, Attest, Cancel, Certify, Configure, Instruct
@@ -25,6 +25,7 @@ from interlock.core.instruction import (
     settlement_id,
     vault_name,
 )
+from interlock.core.limits import GENERATION_BITS
 from interlock.core.order import Order, SignedOrder
 from interlock.core.registry import Configuration, LedgerClass, LedgerEntry, Registry, SignedConfiguration
 from interlock.encoding.values import (
@@ -121,7 +122,9 @@ def configure(wanted: Registry) -> Configure:
     return Configure(SignedConfiguration(Configuration(FIRST_EPOCH, Uint64(1), wanted), signatures))
 
 
-def onchain_leg(payer: Address, payee: Address, *, lane: int = 1, token: Address = TOKEN) -> OnchainLeg:
+def onchain_leg(
+    payer: Address, payee: Address, *, lane: int = 1, generation: int = 1, token: Address = TOKEN
+) -> OnchainLeg:
     """Give a leg through the vault."""
     return OnchainLeg(
         chain_id=Uint256(CHAIN_ID),
@@ -130,7 +133,7 @@ def onchain_leg(payer: Address, payee: Address, *, lane: int = 1, token: Address
         amount=MinorUnits(Uint256(100)),
         payer=payer,
         payee=payee,
-        nonce=Uint256(lane << 40 | 1),
+        nonce=Uint256(lane << GENERATION_BITS | generation),
     )
 
 
@@ -177,6 +180,17 @@ def instruct(terms: Terms, *parties: Address) -> Instruct:
     """Give the entry that brings terms, signed by these parties, or else by all that must."""
     signatures = party_signatures(parties or required_signers(terms))
     return Instruct(terms, None, signatures) if isinstance(terms, Instruction) else Instruct(None, terms, signatures)
+
+
+def instruct_attested(terms: Terms, leg: int, fact: Fact, members: Iterable[int], epoch: Epoch) -> Instruct:
+    """Give the entry that brings terms which nobody has signed, with what members attest of a hold."""
+    said = Attestation(id_of(terms), LegIndex(Uint32(leg)), fact, ZERO_BYTES32, ZERO_BYTES32, epoch)
+    attested = tuple(
+        MemberAttestation(MemberIndex(Uint32(each)), SignedAttestation(said, signature(each))) for each in members
+    )
+    return (
+        Instruct(terms, None, (), attested) if isinstance(terms, Instruction) else Instruct(None, terms, (), attested)
+    )
 
 
 def cancel(terms: Terms, *parties: Address) -> Cancel:

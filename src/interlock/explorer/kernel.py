@@ -24,12 +24,13 @@ has one restored from the normalised one as its own restored copy.
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from interlock.core.applied import Applied
 from interlock.core.attestation import Fact
 from interlock.core.ballots import Tally
 from interlock.core.committee import Committee, Epoch, Genesis, MemberIndex
-from interlock.core.decision import AnyCertificate, Decision, MemberSignature
+from interlock.core.decision import AnyCertificate, Decision, DecisionBatch, MemberSignature
 from interlock.core.effects import Effect, outstanding
 from interlock.core.ended import EndedIndex, EndedSettlement
 from interlock.core.entry import Anchor, Block, Entry
@@ -57,6 +58,9 @@ FACE = word(2)
 ANY_QUORUM = tuple(MemberSignature(MemberIndex(Uint32(each)), signature(each)) for each in range(QUORUM))
 """Who stands under every certificate."""
 
+Statement = Decision | DecisionBatch | Order
+"""What members sign."""
+
 _Ended = tuple[tuple[SettlementId, bytes], ...]
 
 
@@ -67,6 +71,13 @@ class State:
     snapshot: Snapshot
     ended: _Ended
     """The index of ended settlements, by rising id."""
+
+    def __hash__(self) -> int:
+        """Hash what differs most; equality looks at all."""
+        open_ = self.snapshot.settlements
+        return hash(
+            (self.snapshot.time, self.snapshot.tallies, self.ended, *((each.state, each.legs) for each in open_))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +98,20 @@ class Origin:
     entries: tuple[Entry, ...]
 
 
+class _Genesis(Genesis):
+    """A genesis document that does not hash itself anew for each replica."""
+
+    @cached_property
+    def network_id(self) -> Bytes32:
+        """Give the hash of the document."""
+        return super().network_id
+
+
 class Kernel:
     """Replica states by number, and what blocks make of them."""
 
     def __init__(self, wanted: Registry | None = None, genesis: Genesis = GENESIS) -> None:
-        self._genesis = genesis
+        self._genesis = _Genesis(genesis.name, genesis.members, genesis.log, genesis.salt)
         self._states = Interner[State]()
         self._entries = Interner[tuple[Entry, ...]]()
         self._outcomes: dict[tuple[int, int, int], Outcome] = {}
@@ -99,7 +119,9 @@ class Kernel:
         self._facts: dict[tuple[int, SettlementId], Settlement | EndedSettlement | None] = {}
         self.origins: dict[int, Origin] = {}
         """How each state was reached first; the beginning is not here."""
-        replica = Replica(genesis)
+        replica = Replica(self._genesis)
+        self.quorum = replica.committee.quorum
+        """Members that make a quorum of the first committee."""
         begun = (configure(wanted if wanted is not None else registry()),)
         for height, hash_, entries in ((1, COMMON, begun), (2, FACE, ())):
             applied = replica.apply_block(Block(Height(Uint64(height)), UnixSeconds(Uint64(EARLY_S)), hash_, entries))
@@ -151,13 +173,13 @@ class Kernel:
             found = self._wanted[key] = self.accepts(replica, vote)
         return found
 
-    def endorse(self, replica: int, statement: Decision | Order, members: Iterable[int]) -> int:
-        """Bring signatures under one decision or order, all in one block; give the state after it."""
+    def endorse(self, replica: int, statement: Statement, members: Iterable[int]) -> int:
+        """Bring signatures under one decision, batch or order, all in one block; give the state after it."""
         anchor = self.anchor(replica)
         return self.step(replica, *(certify(each, anchor, statement) for each in members))
 
-    def takes_signature(self, replica: int, statement: Decision | Order) -> bool:
-        """Ask the core whether a signature under a decision or an order would be counted now."""
+    def takes_signature(self, replica: int, statement: Statement) -> bool:
+        """Ask the core whether a signature under a decision, a batch or an order would be counted now."""
         key = (replica, statement)
         found = self._wanted.get(key)
         if found is None:
@@ -257,10 +279,12 @@ def normalised(snapshot: Snapshot) -> Snapshot:
     for settlement in snapshot.settlements:
         stood = ((index, leg.stood) for index, leg in enumerate(settlement.legs))
         for index, facts in (*stood, (EVERY_LEG, settlement.stood)):
-            for fact in Fact:
-                if facts >> fact & 1:
-                    leg = LegIndex(Uint32(index))
-                    tallies[settlement.id, leg, fact] = Tally(settlement.id, leg, fact, everybody)
+            if facts:
+                leg = LegIndex(Uint32(index))
+                standing = (fact for fact in Fact if facts >> fact & 1)
+                tallies.update(
+                    {(settlement.id, leg, fact): Tally(settlement.id, leg, fact, everybody) for fact in standing}
+                )
     return evolve(
         snapshot,
         height=HEIGHT,

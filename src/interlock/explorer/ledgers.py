@@ -11,6 +11,7 @@ it may never come.
 from collections.abc import Iterator
 
 from interlock.core.decision import Outcome
+from interlock.core.instruction import OnchainLeg, legs_of
 from interlock.explorer.books import Act, Books, Side
 from interlock.explorer.cast import NAMES, PREPARE_BY_S
 from interlock.explorer.fields import Field
@@ -19,7 +20,7 @@ from interlock.explorer.stage import Deal, Leg, Stage
 from interlock.explorer.table import Action
 from interlock.explorer.world import Label
 from interlock.ledgers.memory import rules
-from interlock.ledgers.memory.page import Page
+from interlock.ledgers.memory.page import Page, Status
 from interlock.ledgers.memory.proof import GENESIS_KNOWN, Proof, Proven, ProvenOrder
 from interlock.ledgers.memory.rules import HoldRequest, Obstacle
 
@@ -35,8 +36,8 @@ def ledger_actions(stage: Stage) -> Iterator[Action]:
         for leg in deal.legs:
             if not leg.is_pivot:
                 yield from _holds(stage, deal, leg)
-                for outcome, field in deal.outcomes.items():
-                    yield _settles(stage, deal, leg, outcome, field)
+                for outcome, fields in deal.proofs.items():
+                    yield from (_settles(stage, deal, leg, outcome, field) for field in fields)
                 yield from _misfortunes(stage, deal, leg)
         if deal.pivot_legs:
             for last_valid, field in deal.orders.items():
@@ -65,16 +66,21 @@ def _clock(stage: Stage, place: int, side: Side) -> Iterator[Action]:
 
 
 def _holds(stage: Stage, deal: Deal, leg: Leg) -> Iterator[Action]:
-    """Somebody asks for a hold: with every signature, or as its payer."""
-    side, is_wallet = stage.sides[leg.ledger], leg.payer == stage.scene.wallet
-    signed = deal.signed.get(leg.payer)
-    request = HoldRequest(PREPARE_BY_S, body=deal.id, is_own_call=is_wallet and side.kind.is_vault)
+    """Somebody asks for a hold: with every signature, or as its payer, which alone may come without any."""
+    side = stage.sides[leg.ledger]
+    is_free = leg.payer in stage.scene.wallets or Trouble.OWN_CALL in stage.scene.troubles
+    signed = None if is_free else deal.signed.get(leg.payer)
+    is_own_call = side.kind.is_vault and leg.payer in stage.scene.wallets
+    request = HoldRequest(PREPARE_BY_S, body=deal.id, is_own_call=is_own_call)
 
     def action(name: str, does: str, obstacle: Obstacle) -> Action:
-        def hold(page: Page, books: Books) -> Page:
-            return rules.prepare(side.kind, page, leg.index, request, now=books.now, obstacle=obstacle)[0]
-
         def change(books: int, has_signed: int = 1) -> tuple[int, ...] | None:
+            def hold(page: Page, now: Books) -> Page:
+                if now.is_late and not side.kind.is_vault and Trouble.REFUSAL not in stage.scene.troubles:
+                    return page
+                found = max(obstacle, _lane_obstacle(stage, deal, leg, now))
+                return rules.prepare(side.kind, page, leg.index, request, now=now.now, obstacle=found)[0]
+
             after = side.request(books, Act.HOLD, deal.place, hold) if has_signed else None
             if after is None:
                 return None
@@ -89,18 +95,35 @@ def _holds(stage: Stage, deal: Deal, leg: Leg) -> Iterator[Action]:
         yield action("Refuse", f"is refused the hold of leg {leg.index}{_of(deal)}", Obstacle.LASTING)
 
 
+def _lane_obstacle(stage: Stage, deal: Deal, leg: Leg, books: Books) -> Obstacle:
+    """Say what another deal on the payer's lane leaves of it: nothing while it is held there, or once it is newer."""
+    own = legs_of(deal.terms)[leg.index]
+    found = Obstacle.NONE
+    for other in stage.deals:
+        for index, theirs in enumerate(other.terms.onchain_legs):
+            is_here = isinstance(own, OnchainLeg) and (theirs.payer, theirs.lane) == (own.payer, own.lane)
+            status = books.pages[other.place].leg(index).status
+            if other is deal or not is_here or status is Status.EMPTY:
+                continue
+            is_newer = isinstance(own, OnchainLeg) and theirs.generation >= own.generation
+            is_taken = status in {Status.HELD, Status.ENTITLED}
+            found = max(found, Obstacle.LASTING if is_newer else Obstacle.PASSING if is_taken else Obstacle.NONE)
+    return found
+
+
 def _settles(stage: Stage, deal: Deal, leg: Leg, outcome: Outcome, field: Field) -> Action:
     """Somebody brings the certificate, with the payer's signature where there is one."""
     side = stage.sides[leg.ledger]
     signed = deal.signed.get(leg.payer)
-    proven, is_wallet = Proven(outcome, _PROOF), leg.payer == stage.scene.wallet
+    proven, is_wallet = Proven(outcome, _PROOF), leg.payer in stage.scene.wallets
 
     def change(books: int, count: int, has_signed: int = 1) -> tuple[int, ...] | None:
         if not stage.certificate_exists(count):
             return None
 
         def settle(page: Page, now: Books) -> Page:
-            can_close = bool(has_signed) and not is_wallet
+            is_free = _lane_obstacle(stage, deal, leg, now) is Obstacle.NONE
+            can_close = bool(has_signed) and not is_wallet and is_free
             known, can_pay = GENESIS_KNOWN, not now.is_barred
             return rules.settle(side.kind, known, page, leg.index, proven, can_pay=can_pay, can_close=can_close)[0]
 

@@ -19,9 +19,10 @@ from interlock.core.order import Order
 from interlock.core.settlement import State
 from interlock.core.signing import OrderTerms, Shown, Signed, decision_conflict, order_conflict
 from interlock.encoding.values import Uint64, UnixSeconds
-from interlock.explorer.cast import BYZANTINE, HONEST, QUORUM
+from interlock.explorer.cast import BYZANTINE, HONEST
 from interlock.explorer.counts import Count, Counts
 from interlock.explorer.fields import Field
+from interlock.explorer.kernel import Statement
 from interlock.explorer.scene import Trouble
 from interlock.explorer.stage import Deal, Stage
 from interlock.explorer.table import Action
@@ -35,7 +36,7 @@ def member_actions(stage: Stage) -> Iterator[Action]:
     """Give all that members do."""
     for deal in stage.deals:
         for (leg, fact), field in deal.facts.items():
-            eyes = _eyes(stage, deal, leg, fact)
+            eyes = eyes_on(stage, deal, leg, fact)
             if stage.counts_of(fact).is_fleeting:
                 yield _sees(stage, deal, leg, fact, field, eyes)
             yield from _votes(stage, deal, leg, fact, field, eyes)
@@ -49,7 +50,7 @@ def member_actions(stage: Stage) -> Iterator[Action]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Eyes:
+class Eyes:
     """How a member finds out whether a fact is true."""
 
     fields: tuple[Field, ...]
@@ -60,10 +61,11 @@ class _Eyes:
     """Who looks will see it; not so where it is a judgement."""
 
 
-def _eyes(stage: Stage, deal: Deal, leg: int, fact: Fact) -> _Eyes:
+def eyes_on(stage: Stage, deal: Deal, leg: int, fact: Fact) -> Eyes:
+    """Give how a member finds out whether a fact is true."""
     if fact in {Fact.MET, Fact.UNMET}:
         # Members may find different things, and each may come to find the other: whatever a quorum finds first counts.
-        return _Eyes((), lambda: True, is_fair=False)
+        return Eyes((), lambda: True, is_fair=False)
     if leg == EVERY_LEG:
         return _eyes_on_order(stage, deal, fact)
     ledger = deal.legs[leg].ledger
@@ -77,10 +79,10 @@ def _eyes(stage: Stage, deal: Deal, leg: int, fact: Fact) -> _Eyes:
         can_leave = not (side.kind.is_vault and final.is_barred)
         return fact in leg_facts(page, is_late=final.is_late, can_leave=can_leave)
 
-    return _Eyes((stage.books[ledger],), shows)
+    return Eyes((stage.books[ledger],), shows)
 
 
-def _eyes_on_order(stage: Stage, deal: Deal, fact: Fact) -> _Eyes:
+def _eyes_on_order(stage: Stage, deal: Deal, fact: Fact) -> Eyes:
     """Only those who know an order from the log can say something of it."""
     ledger = next(each.ledger for each in deal.legs if each.is_pivot)
     side, silent = stage.sides[ledger], stage.silent.get(ledger)
@@ -93,10 +95,10 @@ def _eyes_on_order(stage: Stage, deal: Deal, fact: Fact) -> _Eyes:
         page, last_valid = final.pages[deal.place], known.order.last_valid
         return fact in order_facts(side.kind, page, last_valid=last_valid, final_time=final.now)
 
-    return _Eyes((stage.log, stage.books[ledger], *((silent,) if silent is not None else ())), shows)
+    return Eyes((stage.log, stage.books[ledger], *((silent,) if silent is not None else ())), shows)
 
 
-def _sees(stage: Stage, deal: Deal, leg: int, fact: Fact, field: Field, eyes: _Eyes) -> Action:
+def _sees(stage: Stage, deal: Deal, leg: int, fact: Fact, field: Field, eyes: Eyes) -> Action:
     """Let one more member see a fact on the final books, and mean to vote for it."""
     counts = stage.counts_of(fact)
 
@@ -108,7 +110,7 @@ def _sees(stage: Stage, deal: Deal, leg: int, fact: Fact, field: Field, eyes: _E
     return Action(label, (field, *eyes.fields), change, eyes.is_fair)
 
 
-def _votes(stage: Stage, deal: Deal, leg: int, fact: Fact, field: Field, eyes: _Eyes) -> Iterator[Action]:
+def _votes(stage: Stage, deal: Deal, leg: int, fact: Fact, field: Field, eyes: Eyes) -> Iterator[Action]:
     """Let the log count one more vote: of those under way, or of a fact that stays true from the next who looks."""
     kernel, counts = stage.kernel, stage.counts_of(fact)
     of, arguments = _fact_words(deal, leg, fact), _arguments(deal, leg, fact)
@@ -120,8 +122,8 @@ def _votes(stage: Stage, deal: Deal, leg: int, fact: Fact, field: Field, eyes: _
         return kernel.takes_vote(log, deal.id, leg, fact)
 
     label = Label("Vote", MEMBER, f"votes for {of}", arguments)
-    yield from _countings(stage, counts, field, label, is_wanted, tally, None if counts.is_fleeting else eyes)
-    if Trouble.CRASH in stage.scene.troubles:
+    yield from countings(stage, counts, field, label, is_wanted, tally, None if counts.is_fleeting else eyes)
+    if counts.is_fleeting and stage.scene.troubles & (Trouble.CRASH | Trouble.FORGETFUL):
 
         def forget(count: int) -> tuple[int] | None:
             left = counts.forget(count)
@@ -131,14 +133,14 @@ def _votes(stage: Stage, deal: Deal, leg: int, fact: Fact, field: Field, eyes: _
         yield Action(label, (field,), forget, is_fair=False)
 
 
-def _countings(
+def countings(
     stage: Stage,
     counts: Counts,
     field: Field,
     label: Label,
     is_wanted: Callable[[int], bool],
     bring: Callable[[int, Sequence[int]], int],
-    eyes: _Eyes | None = None,
+    eyes: Eyes | None = None,
 ) -> Iterator[Action]:
     """Give how the log counts what honest members have made, and what the Byzantine one adds.
 
@@ -149,18 +151,22 @@ def _countings(
 
     def honest(log: int, count: int, *seen: int) -> tuple[int, ...] | None:
         now = counts[count]
-        if not is_wanted(log) or (eyes is not None and not eyes.shows(*((log, *seen) if looks_at_log else seen))):
+        if count != counts.full and now.counted == (HONEST if eyes is not None else now.made):
+            return None
+        if eyes is not None and not eyes.shows(*((log, *seen) if looks_at_log else seen)):
+            return None
+        if not is_wanted(log):
             return None
         if count == counts.full:  # the log wants it once more, for it has opened the settlement again
-            return (bring(log, range(QUORUM)), count, *seen)
-        if now.counted == (HONEST if eyes is not None else now.made):
-            return None
-        after = counts.number(Count(max(now.made, now.counted + 1), now.counted + 1, now.liar))
-        return (log if after != counts.full else bring(log, _after(now.members, now.counted)), after, *seen)
+            return (bring(log, now.members[: counts.quorum]), count, *seen)
+        counted = now.counted + counts.step
+        after = counts.number(Count(max(now.made, counted), counted, now.liar))
+        members = (*range(counted), *((BYZANTINE,) if now.liar else ()))
+        return (bring(log, members[: counts.quorum]) if after == counts.full else log, after, *seen)
 
     def liar(log: int, count: int) -> tuple[int, int] | None:
         now = counts[count]
-        completes = now.counted + 1 == QUORUM
+        completes = now.counted + 1 == counts.quorum
         is_time = completes or Trouble.EAGER_LIAR in stage.scene.troubles
         if count == counts.full or now.liar or not is_time or not is_wanted(log):
             return None
@@ -171,11 +177,6 @@ def _countings(
     if stage.has_liar:
         lies = Label(label.name, LIAR, label.does, {**label.arguments, "member": "byzantine"})
         yield Action(lies, (stage.log, field), liar, is_fair=False)
-
-
-def _after(members: Sequence[int], member: int) -> tuple[int, ...]:
-    """Give the members, with one more honest one among them."""
-    return (*(each for each in members if each != BYZANTINE), member, *(each for each in members if each == BYZANTINE))
 
 
 def _fact_words(deal: Deal, leg: int, fact: Fact) -> str:
@@ -218,20 +219,21 @@ def _signs_order(stage: Stage, deal: Deal, last_valid: int) -> Action:
 
 def _signs(stage: Stage, deal: Deal, field: Field, label: Label, is_asked: Callable[[int, Signed], bool]) -> Action:
     """Let the next member sign what it is asked for; members differ in their own record only."""
-    others = tuple(each for each in (*deal.outcomes.values(), *deal.orders.values()) if each is not field)
+    proofs = dict.fromkeys(each for fields in deal.proofs.values() for each in fields)
+    others = tuple(each for each in (*proofs, *deal.orders.values()) if each is not field)
 
     def change(log: int, count: int, *rest: int) -> tuple[int, ...] | None:
         made = stage.counts.make(count)
         if made is None:
             return None
-        record = _record(stage, deal, stage.counts[count].made, dict(zip(others, rest, strict=True)))
+        record = record_of(stage, deal, stage.counts[count].made, dict(zip(others, rest, strict=True)))
         return (log, made, *rest) if is_asked(log, record) else None
 
     return Action(label, (stage.log, field, *others), change)
 
 
 def _endorses(
-    stage: Stage, deal: Deal, what: str, field: Field, statement: Callable[[int], Decision | Order | None]
+    stage: Stage, deal: Deal, what: str, field: Field, statement: Callable[[int], Statement | None]
 ) -> Iterator[Action]:
     """Let the log count one more signature of those that are out."""
     kernel = stage.kernel
@@ -246,7 +248,7 @@ def _endorses(
 
     arguments: dict[str, int | str] = {"deal": deal.place, "statement": what}
     label = Label("Endorse", MEMBER, f"brings its signature of {what}{_of(deal)} to the log", arguments)
-    yield from _countings(stage, stage.counts, field, label, is_wanted, bring)
+    yield from countings(stage, stage.counts, field, label, is_wanted, bring)
 
 
 def _decision_to(stage: Stage, deal: Deal, outcome: Outcome) -> Callable[[int], Decision | None]:
@@ -266,10 +268,10 @@ def _order_until(stage: Stage, deal: Deal, last_valid: int) -> Callable[[int], O
     return order
 
 
-def _record(stage: Stage, deal: Deal, member: int, numbers: Mapping[Field, int]) -> Signed:
+def record_of(stage: Stage, deal: Deal, member: int, numbers: Mapping[Field, int]) -> Signed:
     """Give what a member has signed about a deal, from how many have signed each thing."""
     has_signed = {field for field, number in numbers.items() if stage.counts[number].made > member}
-    outcome = next((each for each, field in deal.outcomes.items() if field in has_signed), None)
+    outcome = next((each for each, fields in deal.proofs.items() if has_signed.intersection(fields)), None)
     order = next((each for each, field in deal.orders.items() if field in has_signed), None)
     return Signed(outcome, None if order is None else _order_terms(deal.terms.pivot, order))
 

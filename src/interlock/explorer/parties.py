@@ -5,9 +5,12 @@ Bringing to the log what is public is fair: anybody may do it, so somebody will.
 
 from collections.abc import Iterator
 
-from interlock.core.instruction import redact
+from interlock.core.attestation import Fact
+from interlock.core.ended import EndedSettlement
+from interlock.core.entry import Instruct
+from interlock.core.instruction import Terms, redact
 from interlock.encoding.values import Address
-from interlock.explorer.cast import NAMES, cancel, instruct
+from interlock.explorer.cast import BYZANTINE, NAMES, cancel, instruct, instruct_attested
 from interlock.explorer.scene import Trouble
 from interlock.explorer.stage import Deal, Stage
 from interlock.explorer.table import Action
@@ -21,10 +24,14 @@ def party_actions(stage: Stage) -> Iterator[Action]:
         for party in deal.signers:
             if party in deal.signed:
                 yield _signs(deal, party)
-            if party != stage.scene.wallet:
+            if party not in stage.scene.wallets:
                 yield from _brings(stage, deal, party)
-            if Trouble.CANCEL in stage.scene.troubles and party != stage.scene.wallet:
+            if Trouble.CANCEL in stage.scene.troubles and party not in stage.scene.wallets:
                 yield _cancels(stage, deal, party)
+        if Trouble.OWN_CALL in stage.scene.troubles:
+            yield from _brings_attested(stage, deal)
+        if Trouble.REDACTION in stage.scene.troubles:
+            yield _reopens(stage, deal)
 
 
 def _time_passes(stage: Stage) -> Action:
@@ -48,24 +55,66 @@ def _signs(deal: Deal, party: Address) -> Action:
 
 def _brings(stage: Stage, deal: Deal, party: Address) -> Iterator[Action]:
     """Somebody brings the terms to the log, with one party's signature."""
-    forms = {"Instruct": (deal.terms, "")}
+    forms: dict[str, tuple[Terms, str]] = {"Instruct": (deal.terms, "")}
     if Trouble.REDACTION in stage.scene.troubles:
-        forms["InstructRedacted"] = (redact(deal.terms), "redacted ")  # type: ignore[assignment]
+        forms["InstructRedacted"] = (redact(deal.terms), "redacted ")
+    signed = deal.signed.get(party)
     for name, (terms, word) in forms.items():
         entry = instruct(terms, party)
 
-        def change(log: int, has_signed: int = 1, *, entry: object = entry) -> tuple[int, ...] | None:
-            if not has_signed:
-                return None
-            after = stage.kernel.step(log, entry)  # type: ignore[arg-type]
+        def change(log: int, has_signed: int = 1, *, entry: Instruct = entry) -> tuple[int, ...] | None:
+            if not has_signed or isinstance(stage.kernel.known(log, deal.id), EndedSettlement):
+                return None  # `_reopens` has what ended
+            after = stage.kernel.step(log, entry)
             if after == log:
                 return None
-            return (after, has_signed) if deal.signed else (after,)
+            return (after,) if signed is None else (after, has_signed)
 
         does = f"brings the {word}terms{_of(deal)} to the log with {NAMES[party]}'s signature"
         label = Label(name, "somebody", does, {"party": NAMES[party], "deal": deal.place})
-        fields = (stage.log, deal.signed[party]) if deal.signed else (stage.log,)
-        yield Action(label, fields, change)
+        yield Action(label, (stage.log,) if signed is None else (stage.log, signed), change)
+
+
+def _brings_attested(stage: Stage, deal: Deal) -> Iterator[Action]:
+    """Somebody brings the terms with what a quorum has seen of a hold that nobody signed for."""
+    kernel = stage.kernel
+    for (leg, fact), field in deal.facts.items():
+        if fact in {Fact.SIGNED, Fact.HELD}:
+
+            def change(log: int, count: int, *, leg: int = leg, fact: Fact = fact) -> tuple[int, int] | None:
+                if not stage.certificate_exists(count):
+                    return None
+                made = stage.counts[count].made
+                members = (*range(made), BYZANTINE)[: stage.quorum]
+                after = kernel.step(log, instruct_attested(deal.terms, leg, fact, members, kernel.epoch(log)))
+                return None if after == log else (after, stage.counts.full)
+
+            does = f"brings the terms{_of(deal)} to the log with a quorum's word that leg {leg} is {fact.name}"
+            label = Label("InstructAttested", "somebody", does, {"deal": deal.place, "leg": leg, "fact": fact.name})
+            yield Action(label, (stage.log, field), change)
+
+
+def _reopens(stage: Stage, deal: Deal) -> Action:
+    """Somebody brings the clear terms of what has ended while nobody could see all of it; votes begin anew."""
+    party = deal.signers[0]
+    entry = instruct(deal.terms, party)
+    counts = [stage.counts_of(fact) for _, fact in deal.facts] + [stage.counts for _ in deal.outcomes]
+    signed = deal.signed.get(party)
+
+    def change(log: int, *numbers: int) -> tuple[int, ...] | None:
+        if not isinstance(stage.kernel.known(log, deal.id), EndedSettlement) or (
+            signed is not None and not numbers[-1]
+        ):
+            return None
+        after = stage.kernel.step(log, entry)
+        if after == log:
+            return None
+        anew = [each.again(number) for each, number in zip(counts, numbers, strict=False)]
+        return (after, *anew, *numbers[len(anew) :])
+
+    label = Label("Reopen", "somebody", f"brings the clear terms{_of(deal)} of what has ended", {"deal": deal.place})
+    fields = (stage.log, *deal.facts.values(), *deal.outcomes.values(), *((signed,) if signed is not None else ()))
+    return Action(label, fields, change)
 
 
 def _cancels(stage: Stage, deal: Deal, party: Address) -> Action:

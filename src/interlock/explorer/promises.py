@@ -7,9 +7,11 @@ replica's own opinion where it is formed (`core.invariants`), its snapshots wher
 
 from collections.abc import Iterator, Mapping
 
+from interlock.core.attestation import Fact
 from interlock.core.decision import Outcome
 from interlock.core.settlement import ENDED, State
 from interlock.explorer.books import Books
+from interlock.explorer.fields import Field
 from interlock.explorer.stage import Deal, Stage
 from interlock.explorer.table import mask_of
 from interlock.ledgers.memory.page import Leg as LegRecord
@@ -31,12 +33,30 @@ class Promises:
         orders = [field for deal in stage.deals for field in deal.orders.values()]
         self.mask = mask_of([*stage.books, *outcomes, *orders])
         """The bits that `violation` looks at."""
+        self.terms_mask = mask_of([stage.log, *outcomes, *(field for _, field in self._conditions())])
+        """The bits that `breach` looks at."""
         self.end_mask = mask_of([stage.log, *stage.books])
         """The bits that `is_end` looks at."""
 
     def violation(self, state: int) -> str | None:
         """Give the first promise that is broken."""
         return next((found for deal in self._stage.deals for found in self._broken(state, deal)), None)
+
+    def breach(self, state: int) -> str | None:
+        """Give what was committed against its own terms: before `settleFrom`, or without its condition."""
+        stage = self._stage
+        for deal in stage.deals:
+            if not any(stage.certificate_exists(field.of(state)) for field in deal.proofs[Outcome.COMMIT]):
+                continue
+            if stage.kernel.time(stage.log.of(state)) < deal.terms.settle_from:
+                return "TERMS: COMMIT is certified before settleFrom"
+            if any(each is deal and field.of(state) != stage.lasting.full for each, field in self._conditions()):
+                return "TERMS: COMMIT is certified, and no quorum has found the condition met"
+        return None
+
+    def _conditions(self) -> Iterator[tuple[Deal, Field]]:
+        for deal in self._stage.deals:
+            yield from ((deal, field) for (_, fact), field in deal.facts.items() if fact is Fact.MET)
 
     def is_end(self, state: int) -> bool:
         """Tell whether every deal has come to its end."""

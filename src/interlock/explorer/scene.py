@@ -12,7 +12,6 @@ from interlock.core.registry import Registry
 from interlock.encoding.values import Address
 from interlock.explorer.cast import LATE_S, OPEN_S, registry
 
-
 REGISTRY = registry()
 """What stands in the registry unless a scene says otherwise."""
 
@@ -22,7 +21,9 @@ class Trouble(Flag):
 
     NONE = 0
     CRASH = auto()
-    """A member forgets what it has seen and the log has not counted. Its sign-once record stays."""
+    """A member forgets what it has seen of holds, and the log has not counted. Its sign-once record stays."""
+    FORGETFUL = auto()
+    """So it is with everything that it sees."""
     LIAR = auto()
     """The Byzantine member completes whatever quorum it likes, and signs both outcomes."""
     EAGER_LIAR = auto()
@@ -30,7 +31,7 @@ class Trouble(Flag):
     CANCEL = auto()
     """Parties withdraw, at any moment."""
     REFUSAL = auto()
-    """Banks refuse holds, and orders, that they could take."""
+    """Banks are asked for holds when it is too late, and refuse them and others, and orders, for ever."""
     FREEZE = auto()
     """Nobody can be paid out of a vault for a time. Sooner or later it ends, or whoever is entitled redirects."""
     THEFT = auto()
@@ -43,12 +44,10 @@ class Trouble(Flag):
     """Blocks of the chain are replaced below finality."""
     SILENCE = auto()
     """The pivot neither executes nor says anything for a time."""
-    SHORTAGE = auto()
-    """A payer has not the amount, for a time; a bank records that as a refusal, a chain does not."""
     REDACTION = auto()
     """The log is brought the redacted terms first, and maybe never the clear ones."""
     OWN_CALL = auto()
-    """A payer holds its own leg before the others have signed."""
+    """A payer asks for its own hold, and nobody signs for it; what members see of it is brought to the log instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +60,10 @@ class Scene:
     """The moments of log time at which something becomes due, after the beginning."""
     is_signed: bool = True
     """All parties have signed before it begins; else each signs when it wants, or never."""
-    wallet: Address | None = None
-    """A party that is a contract: it makes no signature, and consents by its own call."""
+    is_coarse: bool = False
+    """Votes and signatures come a quorum at a time (`counts`)."""
+    wallets: tuple[Address, ...] = ()
+    """Parties that are contracts: they make no signatures, and consent by their own calls."""
     registry: Registry = REGISTRY
     log_bits: int = 13
     """Bits for the number of the log's state."""

@@ -12,6 +12,7 @@ reordering and loss in one; and a result is unknown as long as the ledger has ac
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 
 from interlock.core.attestation import Fact
 from interlock.core.decision import Outcome
@@ -26,7 +27,7 @@ from interlock.core.instruction import (
 from interlock.core.limits import EVERY_LEG
 from interlock.encoding.values import ZERO_BYTES32, Address
 from interlock.explorer.books import Side
-from interlock.explorer.cast import EARLY_S, NAMES, QUORUM, id_of
+from interlock.explorer.cast import EARLY_S, NAMES, id_of
 from interlock.explorer.counts import Counts
 from interlock.explorer.fields import Field, Layout
 from interlock.explorer.kernel import Kernel
@@ -59,7 +60,9 @@ class Deal:
     facts: dict[tuple[int, Fact], Field] = field(default_factory=dict)
     """By leg and fact: who has seen it, and whom the log has counted."""
     outcomes: dict[Outcome, Field] = field(default_factory=dict)
-    """Who has signed each outcome."""
+    """Who has signed each outcome, alone."""
+    proofs: dict[Outcome, tuple[Field, ...]] = field(default_factory=dict)
+    """All that can prove each outcome: signatures under it, alone or in a batch."""
     orders: dict[int, Field] = field(default_factory=dict)
     """By last-valid time: who has signed the order that says so."""
 
@@ -80,13 +83,14 @@ class Stage:
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self.kernel = Kernel(scene.registry)
+        self.quorum = self.kernel.quorum
         is_eager = Trouble.EAGER_LIAR in scene.troubles
-        self.counts = Counts(is_eager=is_eager)
+        self.counts = Counts(self.quorum, is_eager=is_eager, is_coarse=scene.is_coarse)
         """Of signatures, and of facts that may pass."""
-        self.lasting = Counts(is_fleeting=False, is_eager=is_eager)
+        self.lasting = Counts(self.quorum, is_fleeting=False, is_eager=is_eager, is_coarse=scene.is_coarse)
         """Of facts that once true stay true."""
         self.has_liar = bool(scene.troubles & (Trouble.LIAR | Trouble.EAGER_LIAR))
-        self._fleeting = frozenset(Fact) if Trouble.CRASH in scene.troubles else _fleeting(scene.troubles)
+        self._fleeting = _fleeting(scene)
         self.layout = Layout()
         self.log = self.layout.number("the log", scene.log_bits, self._show_log)
         names = sorted({name for deal in scene.deals for leg in legs_of(deal) if (name := ledger_of(leg)) is not None})
@@ -95,10 +99,16 @@ class Stage:
         self.silent = {each: self.layout.flag(f"{self.words(self.sides[each])} is silent") for each in self._silent()}
         """Of a pivot that may be silent, by its place: whether it is."""
         self.deals = [self._deal(place, terms, names) for place, terms in enumerate(scene.deals)]
+        self.batches = self._batches()
+        """By the outcomes of all deals: who has signed the batch that says so."""
+        for deal in self.deals:
+            for outcome, alone in deal.outcomes.items():
+                batched = (field for outcomes, field in self.batches.items() if outcomes[deal.place] is outcome)
+                deal.proofs[outcome] = (alone, *batched)
 
     def certificate_exists(self, count: int) -> bool:
         """Tell whether a quorum's signatures are out in the world, whether or not the log has them."""
-        return self.counts[count].made + (1 if self.has_liar else 0) >= QUORUM
+        return self.counts[count].made + (1 if self.has_liar else 0) >= self.quorum
 
     def counts_of(self, fact: Fact) -> Counts:
         """Give how votes for a fact are counted here."""
@@ -148,7 +158,7 @@ class Stage:
             deal.signed = {
                 each: self.layout.flag(f"{prefix}{NAMES[each]} has signed")
                 for each in deal.signers
-                if each != self.scene.wallet
+                if each not in self.scene.wallets
             }
         for leg, fact in self._facts_of(deal):
             which = "the whole" if leg == EVERY_LEG else f"leg {leg}"
@@ -163,6 +173,13 @@ class Stage:
                     deal.orders[last_valid] = self._count(name, self.counts)
         return deal
 
+    def _batches(self) -> dict[tuple[Outcome, ...], Field]:
+        if not self.scene.registry.batch_min:
+            return {}
+        every = product(Outcome, repeat=len(self.deals))
+        words = {each: " and ".join(outcome.name for outcome in each) for each in every}
+        return {each: self._count(f"signatures under the batch {name}", self.counts) for each, name in words.items()}
+
     def _count(self, name: str, counts: Counts) -> Field:
         return self.layout.number(name, counts.bits, counts.show)
 
@@ -173,12 +190,12 @@ class Stage:
             if leg.is_pivot:
                 continue
             kind = self.sides[leg.ledger].kind
-            if leg.payer == self.scene.wallet and kind.is_vault:
+            if leg.payer in self.scene.wallets and kind.is_vault:
                 yield leg.index, Fact.SIGNED
             yield leg.index, Fact.HELD
             yield leg.index, Fact.DELIVERED
             yield leg.index, Fact.RETURNED
-            if not kind.is_vault or Trouble.FREEZE in troubles:
+            if (Trouble.FREEZE if kind.is_vault else Trouble.REFUSAL) in troubles:
                 yield leg.index, Fact.REFUSED
             if Trouble.THEFT in troubles or (Trouble.HALT in troubles and not kind.is_vault):
                 yield leg.index, Fact.LOST
@@ -192,11 +209,17 @@ class Stage:
             yield EVERY_LEG, Fact.UNMET
 
 
-def _fleeting(troubles: Trouble) -> frozenset[Fact]:
-    """Give the facts that may be true at one moment and not at a later one."""
-    facts = set()
-    if troubles & (Trouble.THEFT | Trouble.HALT | Trouble.RELEASE | Trouble.FREEZE):
+def _fleeting(scene: Scene) -> frozenset[Fact]:
+    """Give the facts of which it matters who has seen them before the log counts it.
+
+    They may be true at one moment and not at a later one, or members may forget them, or what members have seen can be
+    brought to the log in place of a signature.
+    """
+    facts = set(Fact) if Trouble.FORGETFUL in scene.troubles else set()
+    if scene.troubles & (Trouble.THEFT | Trouble.HALT | Trouble.RELEASE | Trouble.FREEZE | Trouble.CRASH):
         facts.add(Fact.HELD)
-    if Trouble.FREEZE in troubles:
+    if scene.troubles & (Trouble.FREEZE | Trouble.CRASH):
         facts.add(Fact.REFUSED)
+    if Trouble.OWN_CALL in scene.troubles:
+        facts |= {Fact.HELD, Fact.SIGNED}
     return frozenset(facts)
