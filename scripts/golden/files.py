@@ -51,15 +51,24 @@ def lifecycle(name: str) -> Json:
     log = Recorder()
     with rows_taken() as rows:
         tell(log)
+    kinds = {
+        entry["kind"]
+        for block in log.blocks
+        for place, entry in enumerate(block["entries"])
+        if all(each["entry"] != place for each in block["rejected"])
+    }
     rejected = {each["reason"] for block in log.blocks for each in block["rejected"]}
     recorded = {
         each["reason"] for block in log.blocks for each in block["after"]["settlements"] if each["reason"] is not None
     }
     return {
         "tells": sentence,
-        "tags": sorted(
-            {*tags, *(f"RULE-{row}" for row in rows), *(tag_of(Reason[each]) for each in rejected | recorded)}
-        ),
+        "tags": [
+            *tags,
+            *(f"RULE-{row}" for row in rows),
+            *(f"ENTRY-{kind}" for kind in kinds),
+            *(tag_of(Reason[each]) for each in rejected | recorded),
+        ],
         "network": hex_of(NETWORK),
         "genesis": to_json(GENESIS),
         "blocks": log.blocks,
