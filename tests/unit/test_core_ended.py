@@ -241,3 +241,18 @@ def test_what_was_opened_again_may_end_and_open_again() -> None:
         assert net.replica.archive.size == times
     leaf = keccak256(id_ + pack(net.ended(id_)))
     assert net.replica.archive.root == root_of([leaf] * 3)
+
+
+def test_the_configurations_from_the_match_on_are_told() -> None:
+    """Evidence is read under the one that admitted the match, or the first sight, and those that came since."""
+    net = Network()
+    alleged = net.instruct(instruction(salt=1), ALICE)
+    matched = net.instruct(instruction(0, 1, salt=2))
+    net.block(net.council.configure(registry(open_max=9), 2))
+    net.block(sign(alleged, BOB))
+    net.block(net.council.configure(registry(), 3))
+    told = {
+        id_: [each.configuration.sequence for each in net.replica.configurations_of(net[id_])]
+        for id_ in (alleged, matched)
+    }
+    assert told == {alleged: [2, 3], matched: [1, 2, 3]}

@@ -21,6 +21,7 @@ from support.protocol import (
     leg_on,
     netted,
     pivots_of,
+    undoored,
 )
 from support.world import (
     ALICE,
@@ -40,6 +41,7 @@ from support.world import (
 )
 
 PARTIES = (ALICE, BOB, CAROL)
+TOO_MANY = instruction(0, LEGS_MAX + 1)
 
 
 def ring(*ledgers: str, pivot: str = "", parties: int = 3) -> Instruction:
@@ -84,6 +86,15 @@ def test_the_deals_are_what_they_say() -> None:
     assert {1, 2, 3, LEGS_MAX} <= counts
     assert {len(required_signers(each)) for each in DEALS.values()} == {1, 2, 3}
     assert {len(pivots_of(each)) for each in DEALS.values()} >= {0, 1, 2, 3, 4}
+
+
+def test_one_leg_more_than_the_most_can_never_be_admitted() -> None:
+    """No ledger holds for so many, so the door keeps it out; what came by no door is recorded as aborted."""
+    net = Network(wanted=NETTED_REGISTRY)
+    assert net.block(instruct(TOO_MANY, BOB)).reasons == [Reason.TOO_MANY_LEGS]
+    assert net.replica.settlements == {}
+    assert undoored(net.replica, instruct(TOO_MANY, BOB)) == []
+    assert (net[id_of(TOO_MANY)].state, net[id_of(TOO_MANY)].reason) == (State.ABORTED, Reason.TOO_MANY_LEGS)
 
 
 @pytest.mark.parametrize("terms", DEALS.values(), ids=DEALS.keys())

@@ -16,7 +16,7 @@ from interlock.core.rejection import Reason
 from interlock.core.settlement import Cause, State
 from interlock.evidence.certificate import certificate_fault, order_certificate_fault
 from support.log import LATE, Stage, terms_at
-from support.protocol import FIRST, FOUR, SEVEN, Council, Network
+from support.protocol import FIRST, FOUR, SEVEN, Council, Network, undoored
 from support.world import (
     ALICE,
     BOB,
@@ -328,6 +328,7 @@ def test_a_registry_is_put_in_force_by_the_committee_in_office() -> None:
     net = Network()
     net.rotate(*FOUR)
     assert net.block(configure(registry(), 2)).reasons == [Reason.QUORUM_MISSING]
+    assert undoored(net.replica, SECOND.configure(registry(), 2, (0, 1))) == [Reason.QUORUM_MISSING]
     assert net.block(FIRST.followed_by(*NODES).configure(registry(), 2)).reasons == [Reason.QUORUM_MISSING]
     assert net.block(Council(1, FOUR).configure(registry(), 2)).reasons == [Reason.WRONG_EPOCH]
     assert net.block(SECOND.configure(registry(), 1)).reasons == [Reason.SEQUENCE_NOT_RISING]

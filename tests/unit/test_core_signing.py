@@ -17,8 +17,9 @@ from interlock.core.signing import (
     decision_conflict,
     handed_over,
     order_conflict,
+    rotation_conflict,
 )
-from interlock.encoding.values import Uint64, UnixSeconds
+from interlock.encoding.values import Bytes32, Uint64, UnixSeconds
 from support.world import word
 
 ID = SettlementId(word(5))
@@ -111,6 +112,71 @@ def test_the_tables_are_whole() -> None:
     """Every record is asked for everything."""
     assert DECISIONS.keys() == set(product(SIGNED, Outcome))
     assert ORDERS.keys() == set(product(SIGNED, (ORDER, LATER, ELSEWHERE)))
+
+
+ROTATION, OTHER_ROTATION = word(7), word(8)
+HEIGHT = 10
+FIRST_ID, SECOND_ID = SettlementId(word(1)), SettlementId(word(2))
+COMMIT = Signed(Outcome.COMMIT)
+Since = tuple[tuple[SettlementId, Signed, int], ...]
+
+ROTATIONS: dict[str, tuple[Bytes32 | None, Since, frozenset[SettlementId], str | None]] = {
+    "nothing signed": (None, (), frozenset(), None),
+    "all signed is shown": (
+        None,
+        ((FIRST_ID, COMMIT, 9), (SECOND_ID, Signed(None, ORDER), HEIGHT)),
+        frozenset({FIRST_ID, SECOND_ID}),
+        None,
+    ),
+    "one is not shown": (
+        None,
+        ((FIRST_ID, COMMIT, 9), (SECOND_ID, COMMIT, 3)),
+        frozenset({FIRST_ID}),
+        f"its root lacks what was signed of 0x{SECOND_ID.hex()}",
+    ),
+    "one is not shown, nor reached": (
+        None,
+        ((FIRST_ID, COMMIT, 9), (SECOND_ID, COMMIT, 11)),
+        frozenset({FIRST_ID}),
+        f"its root lacks what was signed of 0x{SECOND_ID.hex()}",
+    ),
+    "one is shown beyond the root": (
+        None,
+        ((FIRST_ID, COMMIT, HEIGHT + 1),),
+        frozenset({FIRST_ID}),
+        f"its root lacks what was signed of 0x{FIRST_ID.hex()}",
+    ),
+    "the same again": (ROTATION, (), frozenset(), None),
+    "the same again, whatever was signed": (ROTATION, ((FIRST_ID, COMMIT, 11),), frozenset(), None),
+    "another": (OTHER_ROTATION, (), frozenset(), f"the rotation 0x{OTHER_ROTATION.hex()} of the same epoch was signed"),
+    "another, with all that was signed": (
+        OTHER_ROTATION,
+        ((FIRST_ID, COMMIT, 9),),
+        frozenset({FIRST_ID}),
+        "of the same epoch was signed before",
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "since", "shown", "wanted"), ROTATIONS.values(), ids=ROTATIONS.keys())
+def test_one_rotation_of_an_epoch_with_all_that_was_signed_in_its_root(
+    before: Bytes32 | None, since: Since, shown: frozenset[SettlementId], wanted: str | None
+) -> None:
+    """The same as often as one likes; another never, nor one whose root lacks anything that this key has signed."""
+    asked = []
+
+    def shows(id_: SettlementId, signed: Signed) -> bool:
+        asked.append((id_, signed))
+        return id_ in shown
+
+    conflict = rotation_conflict(ROTATION, HEIGHT, before, since, shows)
+    assert {*asked} <= {(id_, signed) for id_, signed, _ in since}
+    if wanted is None:
+        assert conflict is None
+    else:
+        assert conflict is not None
+        assert conflict.subject == ROTATION
+        assert wanted in conflict.sentence
 
 
 HANDED = {
