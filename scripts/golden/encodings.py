@@ -43,7 +43,7 @@ HERE = Anchor(Height(Uint64(5)), hash_of("block 5"))
 def keys() -> Json:
     """Give every key of the vectors."""
     return {
-        "tells": "Secret keys, keccak256 of `interlock/vectors/` and the name; never use them for anything else.",
+        "tells": "Secrets, keccak256 of `interlock/vectors/` and the name; they are good for nothing else.",
         "tags": [],
         "keys": [
             {"name": each.name, "secret": hex_of(each.secret), "address": hex_of(each.address)}

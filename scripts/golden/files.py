@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 
-from golden import admissions, digests, encodings, lifecycles, lifecycles_whole, proofs, records, trees
+from golden import admissions, digests, encodings, lifecycles, lifecycles_whole, proofs, receipts, records, trees
 from golden.lifecycles import STORIES
 from golden.log import Json, Recorder
 from golden.trace import rows_taken
@@ -39,6 +39,7 @@ _ = lifecycles, lifecycles_whole
 def folder_of() -> dict[str, str]:
     """Give every file of the folder by its name, as text."""
     files = {name: give() for name, give in FILES.items()}
+    files |= {name: give() for name, give in receipts.receipts().items()}
     files |= {f"lifecycles/{name}.json": lifecycle(name) for name in STORIES}
     for document in files.values():
         document["tags"] = sorted(set(document["tags"]))

@@ -4,10 +4,14 @@ Two parties trade a token for dollars, a third joins them in a ring, a contract 
 four of them are the first committee. A secret key is keccak256 of `interlock/vectors/` and the key's name.
 """
 
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from interlock.bankd.receipts import ReceiptKey
 from interlock.core.attestation import Attestation, Fact, MemberAttestation, SignedAttestation, attestation_digest
 from interlock.core.committee import Committee, Epoch, Genesis, MemberIndex
 from interlock.core.decision import (
@@ -45,6 +49,7 @@ from interlock.core.registry import (
     configuration_digest,
 )
 from interlock.core.rotation import Rotation, SignedSuccession, Succession, rotation_digest, succession_digest
+from interlock.encoding.canonical import dumps
 from interlock.encoding.keccak import keccak256
 from interlock.encoding.secp256k1 import address_of, sign_digest
 from interlock.encoding.values import (
@@ -142,12 +147,19 @@ def seconds(number: int) -> UnixSeconds:
     return UnixSeconds(Uint64(number))
 
 
-def ledger(
-    name: str, kind: LedgerClass, asset: str, *, is_pivot: bool = False, key: Bytes32 | None = None
-) -> LedgerEntry:
+@cache
+def receipt_key(name: str) -> ReceiptKey:
+    """Give the Ed25519 key under which a bank signs its receipts."""
+    seed = hash_of(f"receipt key of {name}")
+    public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+    secret, open_ = (urlsafe_b64encode(each).rstrip(b"=").decode() for each in (seed, public))
+    return ReceiptKey.from_jwk(dumps({"kty": "OKP", "crv": "Ed25519", "d": secret, "x": open_}))
+
+
+def ledger(name: str, kind: LedgerClass, asset: str, *, is_pivot: bool = False) -> LedgerEntry:
     """Give a registry's line."""
-    receipt_key = ZERO_BYTES32 if kind is LedgerClass.VAULT else key or hash_of(f"receipt key of {name}")
-    return LedgerEntry(name, kind, (asset,), receipt_key, Uint32(0), is_suspended=False, is_pivot=is_pivot)
+    public = ZERO_BYTES32 if kind is LedgerClass.VAULT else receipt_key(name).public_key
+    return LedgerEntry(name, kind, (asset,), public, Uint32(0), is_suspended=False, is_pivot=is_pivot)
 
 
 LEDGERS = (

@@ -55,4 +55,4 @@ def blocks_in(text: str) -> list[str]:
 
 
 def _block(name: str) -> str:
-    return f"<!-- generated: {name} -->\n{BLOCKS[name]()}\n<!-- end of {name} -->"
+    return f"<!-- generated: {name} -->\n\n{BLOCKS[name]()}\n\n<!-- end of {name} -->"
