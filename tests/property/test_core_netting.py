@@ -147,7 +147,7 @@ steps: st.SearchStrategy[list[Step]] = st.lists(
     st.one_of(
         step("go_on", whose, st.integers(1, 2), is_pivot_asked=st.just(value=False)),
         step("go_on", whose, st.integers(2, 5), is_pivot_asked=st.booleans()),
-        step("vote", whose, losses, leg, some),
+        step("lose", whose, losses, leg),
         step("vote", whose, words, st.just(0), some),
         step("vote", whose, st.sampled_from(Fact), leg, some),
         step("vote", whose, st.sampled_from(Fact), leg, members),

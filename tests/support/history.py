@@ -72,6 +72,12 @@ class History:
         place = EVERY_LEG if fact in WHOLE_FACTS else leg % legs
         self.net.vote(self.id(number), fact, [place], sorted({each % count for each in members}))
 
+    def lose(self, number: int, fact: Fact, leg: int) -> None:
+        """Let a quorum attest what became of one of the legs that are held."""
+        others = held_by_others(self.terms(number))
+        if others:
+            self.net.vote(self.id(number), fact, [others[leg % len(others)]])
+
     def certify(self, number: int, outcome: Outcome, members: Sequence[int]) -> None:
         """Let members sign an outcome, whatever the log decided."""
         count = len(self.net.council.keys)
