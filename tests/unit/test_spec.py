@@ -1,6 +1,7 @@
 """The specification says what the code says; every rule has a tag, and every tag is kept and tried somewhere."""
 
 import re
+import subprocess
 import sys
 
 import pytest
@@ -29,6 +30,14 @@ def test_its_tables_and_diagrams_are_those_of_the_code(name: str) -> None:
     """What stands between marks is what `make spec` would write; where it differs, read the change, then run it."""
     text = (SPEC / name).read_text()
     assert pages.filled(text) == text
+
+
+@pytest.mark.parametrize("script", ["spec.py", "vectors.py"])
+def test_a_door_that_only_looks_is_content(script: str) -> None:
+    """With `--check` nothing is written, what differs is named, and here nothing does."""
+    asked = [sys.executable, str(ROOT / "scripts" / script), "--check"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_every_table_stands_on_one_page() -> None:
