@@ -13,7 +13,7 @@ from interlock.core.instruction import redact
 from interlock.core.leg import LegState
 from interlock.core.settlement import State
 from interlock.encoding.canonical import encode
-from interlock.encoding.values import MinorUnits, Uint256
+from interlock.encoding.values import MinorUnits, Uint32, Uint256
 from interlock.evidence.bank_receipt import BankEvent
 from interlock.evidence.chain_event import Delivered, Held, Returned, Tombstoned
 from interlock.evidence.receipt import Receipt
@@ -21,6 +21,7 @@ from interlock.evidence.report import Report
 from interlock.evidence.verify import verify_receipt
 from support.evidence import (
     ASSET,
+    BANK_KEY,
     GENESIS_BYTES,
     MONEY,
     Story,
@@ -29,6 +30,7 @@ from support.evidence import (
     in_order,
     lane_refusal,
     refusal,
+    registry_of_bank,
     settled,
     statement,
     unwound,
@@ -40,6 +42,7 @@ from support.world import (
     BOB,
     GENESIS,
     NODES,
+    OTHER_BANK,
     QUORUM,
     STRANGER,
     VAULT_NAME,
@@ -462,6 +465,23 @@ def test_a_bank_that_captured_what_was_aborted_is_shown_as_disagreement() -> Non
     name, sentence = failure_of(story.receipt())
     assert name == "agreement"
     assert "signed that it CAPTURED leg 1" in sentence
+
+
+@pytest.mark.parametrize("changes", [{"ledger": OTHER_BANK}, {"leg": Uint32(0)}, {"leg": Uint32(2)}])
+def test_a_bank_without_a_part_in_it_cannot_spoil_a_receipt(changes: dict[str, object]) -> None:
+    """A release that is none of its business, brought by a liar, is a lie and no disagreement."""
+    usual = registry_of_bank()
+    keyed = (replace(each, receipt_key=BANK_KEY.public_key) for each in usual.ledgers if each.name == OTHER_BANK)
+    story = Story(registry=registry(*usual.ledgers, *keyed))
+    hold_both(story)
+    story.certify(Outcome.COMMIT)
+    released = story.said_by_bank(BankEvent.RELEASED, **changes)
+    story.votes.append((3, statement(3, story.id, MONEY, Fact.LOST, released)))  # type: ignore[arg-type]  # an index
+    story.votes.append((3, statement(3, story.id, MONEY, Fact.REFUSED, released)))  # type: ignore[arg-type]  # an index
+    story.documents.append(released)
+    report = report_of(story.receipt())
+    assert report.valid, report.reason
+    assert len(report.lies) >= 1
 
 
 def test_a_bank_that_numbers_two_receipts_alike_is_named() -> None:

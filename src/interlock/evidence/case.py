@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from interlock.core.attestation import ORDER_FACTS, Fact
 from interlock.core.committee import FIRST_EPOCH, Committee, Epoch
 from interlock.core.decision import Outcome
-from interlock.core.instruction import legs_of
+from interlock.core.instruction import ledger_of, legs_of
 from interlock.core.limits import EVERY_LEG
 from interlock.encoding.canonical import Malformed
 from interlock.evidence.bank_receipt import ORDER_EVENTS, BankReceipt
@@ -120,9 +120,9 @@ class Case:
         return ", ".join(f"{_members(found)}{self._of_epoch(epoch)}" for epoch, found in by_epoch.items())
 
     def bank_receipts(self) -> Iterator[BankReceipt]:
-        """Give every receipt that a registered bank really signed about this settlement, whoever named it for what.
+        """Give every receipt that a bank really signed about its part in this settlement, whoever named it for what.
 
-        Of an order only the pivot's own word counts.
+        A registered bank that has no part in it is passed over, so that it cannot spoil others' receipts.
         """
         for document in self.receipt.documents:
             if isinstance(document, BankReceiptDocument):
@@ -130,9 +130,15 @@ class Case:
                     receipt = bank_receipt_of(self.frame, document)
                 except Malformed:
                     continue
-                is_of_stranger = receipt.event in ORDER_EVENTS and receipt.ledger != self.frame.terms.pivot
-                if receipt.settlement == self.receipt.settlement and not is_of_stranger:
+                if receipt.settlement == self.receipt.settlement and self._is_concerned(receipt):
                     yield receipt
+
+    def _is_concerned(self, receipt: BankReceipt) -> bool:
+        """Tell whether a bank speaks of its own order, or of a leg that is, or may be, in its books."""
+        if receipt.event in ORDER_EVENTS:
+            return receipt.ledger == self.frame.terms.pivot
+        legs = legs_of(self.frame.terms)
+        return receipt.leg < len(legs) and ledger_of(legs[receipt.leg]) in {None, receipt.ledger}
 
     def _spare_support(self, votes: Votes) -> int:
         """Give how many more documents than f + 1 bear an epoch's votes out; negative where too few do."""
