@@ -180,7 +180,8 @@ def in_order(entry: Configure) -> SignedConfiguration:
 class Recorder(Network):
     """A log that remembers what a node would keep."""
 
-    def __init__(self, wanted: Registry | None) -> None:
+    def __init__(self, wanted: Registry | None, *first: Entry) -> None:
+        """Begin with a registry, if any, and with these entries, which must be taken."""
         self.votes: list[tuple[MemberIndex, SignedAttestation]] = []
         self.leaves: list[Bytes32] = []
         """Of the log of decisions."""
@@ -192,6 +193,8 @@ class Recorder(Network):
         self.councils = {1: FIRST}
         self._successors: tuple[Key, ...] = ()
         Log.__init__(self, registry=wanted)  # a network has always a registry, this log may have none
+        if first:
+            assert self.block(*first).reasons == []
 
     def block(self, *entries: Entry | bytes, time: int | None = None) -> Ordered:
         """Order these entries, and keep what came of them."""
@@ -234,7 +237,7 @@ class Story:
         self.id = id_of(self.terms)
         self.votes = self.log.votes
         self.documents: list[Document] = []
-        if isinstance(self.terms, Instruction):
+        if isinstance(self.terms, Instruction) and self.id not in self.log.replica.settlements:
             self.log.instruct(self.terms, *signers)
 
     @property

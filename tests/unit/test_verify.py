@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from interlock.core.attestation import Fact
+from interlock.core.attestation import Fact, MemberAttestation
+from interlock.core.committee import MemberIndex
 from interlock.core.decision import Outcome
-from interlock.core.entry import Configure
+from interlock.core.entry import Configure, Instruct
 from interlock.core.instruction import redact
 from interlock.core.leg import LegState
 from interlock.core.settlement import State
@@ -24,6 +25,7 @@ from support.evidence import (
     BANK_KEY,
     GENESIS_BYTES,
     MONEY,
+    Recorder,
     Story,
     absence,
     hold_both,
@@ -48,6 +50,7 @@ from support.world import (
     VAULT_NAME,
     cancel,
     configure,
+    id_of,
     instruction,
     onchain_leg,
     registry,
@@ -522,8 +525,27 @@ def test_an_abort_for_which_nobody_signed_is_refused() -> None:
     story.take(story.log.block(cancel(story.id, ALICE, BOB)))
     story.certify(Outcome.ABORT)
     name, sentence = failure_of(replace(story.receipt(), signatures=(), cancels=()))
-    assert name == "signatures"
+    assert name == "consents"
     assert "Nobody" in sentence
+
+
+@pytest.mark.parametrize(("leg", "fact"), [(ASSET, Fact.SIGNED), (ASSET, Fact.HELD), (MONEY, Fact.HELD)])
+def test_an_abort_of_a_hold_that_nobody_signed_for_is_good(leg: int, fact: Fact) -> None:
+    """A hold that its holder asked for itself is brought by the committee's word, and goes back by a certificate."""
+    terms = instruction()
+    said = (statement(member, id_of(terms), leg, fact) for member in QUORUM)
+    brought = tuple(MemberAttestation(MemberIndex(Uint32(who)), each) for who, each in zip(QUORUM, said, strict=True))
+    story = Story(terms, log=Recorder(registry_of_bank(), Instruct(terms, None, (), brought)))
+    story.take(story.log.block(time=LATE))
+    story.certify(Outcome.ABORT)
+    receipt = story.receipt()
+    assert receipt.signatures == ()
+    report = report_of(receipt)
+    assert report.valid, report.reason
+    assert sentence_of(report, "consents") == "0 of 2 required signers signed; an ABORT needs no more."
+    fewer = replace(receipt, attestations=receipt.attestations[1:])
+    name, sentence = failure_of(fewer)
+    assert (name, "nor is a hold attested" in sentence) == ("consents", True)
 
 
 def test_a_delivery_that_too_few_documents_bear_out_is_refused() -> None:

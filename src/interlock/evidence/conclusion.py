@@ -94,13 +94,21 @@ def _standing_causes(case: Case) -> list[tuple[LegIndex, Fact]]:
 
 
 def _consent_fault(case: Case) -> str | None:
-    """Say whose consent a COMMIT lacks, or None: a signature, or SIGNED by a quorum for an on-chain leg of its own."""
-    if case.outcome is not Outcome.COMMIT:
-        return None
+    """Say whose consent is lacking, or None.
+
+    COMMIT needs each required signer's: a signature, or SIGNED by a quorum for an on-chain leg that it pays. That no
+    vault holds without its payer's consent is why SIGNED needs no documents of its own: those of HELD show it. An ABORT
+    needs somebody behind it, so that nobody can have one made for any id: a signature, a cancel, or an attested hold.
+    """
+    if case.outcome is Outcome.ABORT:
+        is_held = any(case.stands(leg, fact) for fact in (Fact.SIGNED, Fact.HELD) for leg in case.legs)
+        if case.receipt.signatures or case.receipt.cancels or is_held:
+            return None
+        return "Nobody whose consent the settlement needs has signed its terms or a cancel, nor is a hold attested."
     for signer in _silent(case):
-        faults = [case.fact_fault(leg, Fact.SIGNED) for leg in _legs_paid_by(case, signer)]
-        if None not in faults:
-            why = f" {faults[0]}" if faults else ""
+        paid = _legs_paid_by(case, signer)
+        if not any(case.stands(leg, Fact.SIGNED) for leg in paid):
+            why = f" {case.fact_fault(paid[0], Fact.SIGNED)}" if paid else ""
             return f"COMMIT needs the consent of {hex_of(signer)}, whose signature is not there.{why}"
     return None
 
