@@ -1,6 +1,6 @@
 """Check who signed what a receipt rests on before anything was decided: parties, and the committee for its registry.
 
-Source: specification 2 (configure) and 3.
+Source: specification 1 (PARTY-REGISTRY) and 3 (TERMS-SIGNERS).
 """
 
 from interlock.core.decision import Outcome

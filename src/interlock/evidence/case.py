@@ -3,7 +3,7 @@
 A fact stands where a quorum of one epoch attested it, whatever was said in other epochs. It can be leaned on where,
 besides, at least f + 1 of that epoch's statements have a document that fits: one of these is an honest member's.
 
-Source: specification 4, "Facts".
+Source: specification 4 (FACT-STANDS, FACT-WHOLE).
 """
 
 from collections import defaultdict

@@ -4,7 +4,7 @@ A certificate of either form, an order's, and a rotation's carry exactly a quoru
 committee of an epoch is known from the genesis document and the rotations since (`committee_after`). A decision of an
 epoch that is over is proven by its inclusion in the log of decisions under a root that a later rotation carries.
 
-Source: specification 5. The vault does the same in Solidity, the bank calls `certificate_fault`.
+Source: specification 5 (CERT-1 to CERT-3, BATCH-3, EPOCH-2, EPOCH-7). The vault does the same in Solidity.
 """
 
 from collections.abc import Iterable, Sequence

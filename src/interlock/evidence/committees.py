@@ -4,7 +4,7 @@ Whoever knows the genesis document and the rotations since knows every committee
 by its signatures. One of a closed epoch counts only while the log of decisions, whose root the newest rotation carries,
 shows that it was decided so: the keys of a committee out of office may be anybody's.
 
-Source: specification 5, "Epochs".
+Source: specification 5 (EPOCH-6, EPOCH-7).
 """
 
 from collections.abc import Sequence

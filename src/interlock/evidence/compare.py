@@ -3,7 +3,7 @@
 A bank's signed receipt and a vault's event are compared member by member. Nothing but the order is ever said of the
 pivot's own legs: nothing is held there.
 
-Source: specification 4, "Facts".
+Source: specification 4 (FACT-FINAL, FACT-PIVOT).
 """
 
 from collections.abc import Iterable

@@ -4,7 +4,7 @@ The certificate alone proves the decision. The attestations must not be at odds 
 every required signer, every leg outside the pivot HELD, the pivot's order EXECUTED, and the condition MET, where the
 terms name them. For ABORT the cause is derived where the receipt shows one; once an order was certified only NEVER is.
 
-Source: specification 4 (decision rule), 7, 10 (I1, I2).
+Source: specification 3 (TERMS-CONSENT, TERMS-ATTESTED), 4 (its decision rule), 6 (PIVOT-3) and 7 (I1, I2).
 """
 
 from collections.abc import Iterator

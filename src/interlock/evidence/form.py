@@ -3,7 +3,7 @@
 What is found at fault here was tampered with or is incomplete, whatever the evidence says. Each check may lean on those
 before it.
 
-Source: specification 3 to 5, 7.
+Source: specification 3 (TERMS-ID), 4 (FACT-WHOLE), 5 (CERT-1, EPOCH-7) and 6 (PIVOT-2).
 """
 
 from collections.abc import Callable, Iterator

@@ -1,6 +1,6 @@
 """Where each leg is, and how far the settlement has come, as far as a receipt shows.
 
-Source: specification 4 (the states), 10 (I1, I2).
+Source: specification 4 (LEG-DONE, LEG-CLOSED) and 7 (I1, I2).
 """
 
 from interlock.core.attestation import Fact

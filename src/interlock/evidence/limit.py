@@ -1,6 +1,6 @@
 """What a receipt does not prove, however valid it is.
 
-Source: specification 5 ("Epochs") and 9, "What is still trusted, said plainly".
+Source: specification 5 (EPOCH-7) and 9.
 """
 
 from collections.abc import Iterator

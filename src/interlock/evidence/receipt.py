@@ -6,7 +6,7 @@ and the certificate. Every value in it is signed, or hashed into something that 
 stranger could change unseen. Times, causes and explanations are therefore absent: `verify` derives what can be derived
 and says what cannot.
 
-Source: specification 2, 4 and 5.
+Source: specification 1 (PROMISE-ONE), 4 and 5.
 """
 
 from collections.abc import Iterable

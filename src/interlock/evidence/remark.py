@@ -1,6 +1,6 @@
 """What a verifier should know besides *valid*: who lied, whose word something rests on, what is shown only in part.
 
-Source: specification 9, "What is still trusted, said plainly".
+Source: specification 5 (EVIDENCE-1) and 9.
 """
 
 from collections.abc import Iterator

@@ -4,7 +4,7 @@ Checks run in one order and stop at the first that fails, because the later ones
 network, terms, rotations, and whatever else it is made of (`form`); then whose consent there is, what the decision
 rests on and how far each leg has come (`conclusion`).
 
-Source: specification 1 (*provable for ever, by anyone, offline*), 4, 5 and 7.
+Source: specification 1 (PROMISE-ONE), 4 to 6.
 """
 
 from collections.abc import Iterator

@@ -4,7 +4,7 @@ An attestation proves that its member said something, its document whether that 
 check that failed, a lane that was used up, a hold that is absent, a condition) rests on the member's word, and is
 weighed as that and no more. `compare` weighs what is said of a leg, `whole` what is said of a settlement as a whole.
 
-Source: specification 4, "Facts".
+Source: specification 4 (its facts).
 """
 
 from collections.abc import Iterable

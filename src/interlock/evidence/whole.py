@@ -3,7 +3,7 @@
 A bank that is the pivot signs EXECUTED or NEVER in the same chain of receipts as everything else. A vault tells an
 execution by an event; that there was none, and can be none any more, shows in a final block past the order's time.
 
-Source: specification 7 (D3, D4).
+Source: specification 6 (D3, D4).
 """
 
 from typing import assert_never

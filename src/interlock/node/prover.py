@@ -3,7 +3,7 @@
 A certificate of the newest epoch needs the rotations that lead there. One of a closed epoch needs, besides, the place
 of its decision or order in the log of decisions, under the root that the newest rotation carries.
 
-Source: specification 5, "Epochs".
+Source: specification 5 (EPOCH-6, EPOCH-7).
 """
 
 from collections.abc import Iterable, Sequence
