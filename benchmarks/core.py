@@ -122,7 +122,7 @@ class Bench:
         for number in range(count):
             id_ = SettlementId(Bytes32(hashlib.sha256(b"ended" + struct.pack(">Q", number)).digest()))
             ended = EndedSettlement(
-                Decision(id_, Outcome.COMMIT, FIRST_EPOCH), START, State.SETTLED, Cause.ALL_HELD, None, False
+                Decision(id_, Outcome.COMMIT, FIRST_EPOCH), START, State.SETTLED, Cause.ALL_HELD, None, None, False
             )
             self.replica.archive = self.replica.archive.append(self.replica.ended.put(id_, ended))
 

@@ -45,6 +45,7 @@ def record(**changes: object) -> EndedSettlement:
         "state": State.UNWOUND,
         "cause": Cause.CANCELLED,
         "reason": None,
+        "last_valid": None,
         "had_unseen_leg": False,
     }
     return EndedSettlement(**{**fields, **changes})  # type: ignore[arg-type]  # fields by name

@@ -35,7 +35,6 @@ def order_shown(known: Settlement) -> Shown:
     return Shown() if order is None else Shown(OrderTerms(order.ledger, order.last_valid), known.stands(Fact.NEVER))
 
 
-@gap
 def test_a_reopened_settlement_shows_the_order_that_it_had() -> None:
     """END-REOPEN and SIGN-3: and that NEVER stands, so that those who signed the order can sign its ABORT again."""
     network, terms = Network(), pivot_instruction()

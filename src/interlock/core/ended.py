@@ -21,8 +21,9 @@ from interlock.core.settlement import Cause, Settlement, State
 from interlock.encoding.keccak import keccak256
 from interlock.encoding.values import Bytes32, Uint64, UnixSeconds
 
-_PACKED = struct.Struct(">BBBHBQQ")
-"""State, outcome, cause, reason or 0, whether a leg was unseen, epoch, time of the decision."""
+_PACKED = struct.Struct(">BBBHBBQQQ")
+"""State, outcome, cause, reason or 0; whether a leg was unseen, whether an order was out and its last-valid time; epoch
+and time of the decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class EndedSettlement:
     state: State
     cause: Cause
     reason: Reason | None
+    last_valid: UnixSeconds | None
+    """Until when its order was valid, where one was out."""
     had_unseen_leg: bool
     """A leg's ledger was never told or not registered; a hold that nobody could see may stand there."""
 
@@ -47,6 +50,7 @@ def ended_of(settlement: Settlement, decision: Decision) -> EndedSettlement:
         state=settlement.state,
         cause=settlement.cause,
         reason=settlement.reason,
+        last_valid=None if settlement.order is None else settlement.order.last_valid,
         had_unseen_leg=any(
             leg.state not in seen and not is_pivot_leg(settlement, index) for index, leg in enumerate(settlement.legs)
         ),
@@ -61,6 +65,8 @@ def pack(ended: EndedSettlement) -> bytes:
         ended.cause,
         ended.reason or 0,
         ended.had_unseen_leg,
+        ended.last_valid is not None,
+        ended.last_valid or 0,
         ended.decision.epoch,
         ended.decided_at,
     )
@@ -68,13 +74,14 @@ def pack(ended: EndedSettlement) -> bytes:
 
 def unpack(id_: SettlementId, packed: bytes) -> EndedSettlement:
     """Read the record of an ended settlement."""
-    state, outcome, cause, reason, had_unseen_leg, epoch, decided_at = _PACKED.unpack(packed)
+    state, outcome, cause, reason, had_unseen_leg, had_order, last_valid, epoch, decided_at = _PACKED.unpack(packed)
     return EndedSettlement(
         decision=Decision(id_, Outcome(outcome), Epoch(Uint64(epoch))),
         decided_at=UnixSeconds(Uint64(decided_at)),
         state=State(state),
         cause=Cause(cause),
         reason=Reason(reason) if reason else None,
+        last_valid=UnixSeconds(Uint64(last_valid)) if had_order else None,
         had_unseen_leg=bool(had_unseen_leg),
     )
 

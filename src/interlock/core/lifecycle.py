@@ -26,7 +26,7 @@ from interlock.core.instruction import (
     required_signers,
     signer_of,
 )
-from interlock.core.leg import NEW_LEG
+from interlock.core.leg import NEW_LEG, LegState, end_pivot
 from interlock.core.leg import establish as stand
 from interlock.core.limits import EVERY_LEG
 from interlock.core.order import Order, OrderCertificate
@@ -79,20 +79,33 @@ def reopen(
     id_: SettlementId,
     terms: Instruction,
     signatures: Iterable[PartySignature],
+    attested: Sequence[MemberAttestation],
     context: Context,
 ) -> Outcomes:
     """Bring the clear terms of a settlement that was aborted and archived while a leg's ledger could not be seen.
 
     A hold may stand on that ledger, and only now can anybody look: the settlement is open again, decided as before, and
-    its certificate is signed once more. Rejections: SIGNER_NOT_REQUIRED, ALREADY_DECIDED (nothing was out of sight).
+    its certificate is signed once more. The order that was out comes along, with its NEVER, so that whoever signed it
+    may sign the ABORT again. Rejections: SIGNER_NOT_REQUIRED, ALREADY_DECIDED (nothing was out of sight).
     """
     signed = _merge((), signatures, required_signers(terms))
-    if not signed:
+    hold = _attested_hold(id_, terms, attested, context.committee)
+    if not signed and hold is None:
         return Rejection(Reason.SIGNER_NOT_REQUIRED, id_, "Nobody whose consent it needs has signed it.")
     if not ended.had_unseen_leg:
         return Rejection(Reason.ALREADY_DECIDED, id_, f"It is {ended.state.name} and archived.")
+    opened = _alleged(id_, terms, signed, context)
+    if hold is not None:
+        opened = _with_fact(opened, *hold)
+    if ended.last_valid is not None:
+        order = Order(id_, terms.pivot, ended.last_valid, ended.decision.epoch)
+        never = tuple(
+            end_pivot(leg, LegState.NEVER) if is_pivot_leg(opened, index) else leg
+            for index, leg in enumerate(opened.legs)
+        )
+        opened = evolve(opened, order=order, legs=never, stood=Uint32(1 << Fact.NEVER))
     return evolve(
-        _alleged(id_, terms, signed, context),
+        opened,
         state=State.ABORTED,
         decision=evolve(ended.decision, epoch=context.committee.epoch),
         decided_at=ended.decided_at,

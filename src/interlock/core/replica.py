@@ -270,7 +270,7 @@ class Replica:
         known = self.settlements.get(id_)
         ended = self.ended.get(id_)
         if ended is not None and isinstance(entry, Instruct) and entry.instruction is not None:
-            return id_, lifecycle.reopen(ended, id_, entry.instruction, entry.signatures, context)
+            return id_, lifecycle.reopen(ended, id_, entry.instruction, entry.signatures, entry.attested, context)
         if ended is not None:
             return id_, self.absent(id_)
         match entry:
