@@ -1,0 +1,185 @@
+"""Byzantine members: nodes with lying eyes, and forgers who send whatever their key can sign.
+
+A member gone bad runs a production node that is shown false facts, and beside it a forger with the same key. The forger
+follows the log and brings votes for what never happened, decisions of both outcomes, batches of other epochs and other
+histories, other members' batches under its own name and its own under theirs, and bytes that are nothing at all.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+
+from interlock.core.attestation import Attestation, Fact, SignedAttestation, attestation_digest
+from interlock.core.committee import Committee, Epoch, MemberIndex
+from interlock.core.decision import Decision, Outcome, SignedDecision, decision_digest
+from interlock.core.entry import Anchor, Attest, Entry, Instruct, SignDecisions
+from interlock.core.instruction import LegIndex, SettlementId, legs_of, settlement_id
+from interlock.core.limits import EVERY_LEG
+from interlock.core.rejection import Rejection
+from interlock.encoding.canonical import encode
+from interlock.encoding.values import ZERO_BYTES32, Bytes32, Height, Uint32, Uint64
+from interlock.entries import check
+from interlock.keys.signer import Signer
+from interlock.ledgers.protocol import Ledger, Observation, Sighting, Watch
+from interlock.ordering.protocol import LogBlock, OrderedLog, OrderingError
+from interlock.simulation.far_ledger import FarLedger
+from interlock.simulation.world import World
+
+PAUSE_MEAN_S = 1.0
+"""Mean pause between two lies, so that there are many and the log is not full of them."""
+REPLAYED_MAX = 64
+"""Newest entries of others that a forger keeps in hand."""
+
+
+class LyingEyes(FarLedger):
+    """A ledger as a Byzantine node claims to see it: facts exchanged, invented or passed over."""
+
+    def __init__(self, ledger: Ledger, host: str, world: World) -> None:
+        super().__init__(ledger, host, world)
+        self._dice = world.dice.split("eyes", host, ledger.name)
+
+    async def observe(self, watches: Sequence[Watch]) -> Sighting:
+        """Look, and say something else."""
+        seen = await super().observe(watches)
+        told = [
+            replace(each, fact=self._dice.choice(tuple(Fact))) if self._dice.chance(0.3) else each
+            for each in seen.observations
+            if not self._dice.chance(0.2)
+        ]
+        if told:
+            watch, model = self._dice.choice(watches), self._dice.choice(told)
+            told.append(Observation(watch.settlement, watch.leg, self._dice.choice(tuple(Fact)), model.document))
+        return Sighting(tuple(told), seen.troubles)
+
+
+class Forger:
+    """One member's key in wrong hands."""
+
+    def __init__(
+        self, world: World, network_id: Bytes32, committee: Committee, member: int, signer: Signer, log: OrderedLog
+    ) -> None:
+        self._world = world
+        self._network_id = network_id
+        self._committee = committee
+        self._member = MemberIndex(Uint32(member))
+        self._signer = signer
+        self._log = log
+        self._dice = world.dice.split("forger", member)
+        self._legs: dict[SettlementId, int] = {}
+        self._overheard: list[bytes] = []
+        self._anchor = Anchor(Height(Uint64(0)), network_id)
+        self.lies = 0
+        """Entries brought so far."""
+
+    async def run(self) -> None:
+        """Follow and lie, until cancelled."""
+        await asyncio.gather(self._follow(), self._lie())
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                async with aclosing(self._log.blocks(self._anchor.height)) as blocks:
+                    async for block in blocks:
+                        self._take_in(block)
+            except OrderingError:
+                await self._world.later(PAUSE_MEAN_S)
+
+    def _take_in(self, block: LogBlock) -> None:
+        self._anchor = Anchor(Height(Uint64(block.height)), block.hash)
+        for data in block.entries:
+            entry = check.decode_entry(data)
+            if isinstance(entry, Instruct):
+                self._legs[settlement_id(self._network_id, entry.terms)] = len(legs_of(entry.terms))
+            self._overheard = [*self._overheard[1 - REPLAYED_MAX :], data]
+
+    async def _lie(self) -> None:
+        lies: tuple[Callable[[], bytes], ...] = (
+            self._false_votes,
+            self._false_votes,
+            self._both_outcomes,
+            self._one_outcome,
+            self._as_another_member,
+            self._replay,
+            self._spoilt,
+        )
+        while True:
+            await self._world.later(self._dice.wait(PAUSE_MEAN_S))
+            if self._legs and self._overheard:
+                self.lies += 1
+                try:
+                    await self._log.submit(self._dice.choice(lies)())
+                except OrderingError:
+                    continue
+
+    # --- lies ---
+
+    def _false_votes(self) -> bytes:
+        return encode(self._votes(self._dice.whole(1, 6)))
+
+    def _both_outcomes(self) -> bytes:
+        id_ = self._any_id()
+        return encode(self._decisions([self._decision(id_, outcome) for outcome in Outcome]))
+
+    def _one_outcome(self) -> bytes:
+        return encode(self._decisions([self._decision(self._any_id(), self._dice.choice(tuple(Outcome)))]))
+
+    def _as_another_member(self) -> bytes:
+        other = MemberIndex(Uint32(self._dice.below(len(self._committee.members) + 1)))
+        return encode(replace(self._votes(1), member=other))
+
+    def _replay(self) -> bytes:
+        return self._dice.choice(self._overheard)
+
+    def _spoilt(self) -> bytes:
+        data = bytearray(self._dice.choice(self._overheard))
+        match self._dice.below(3):
+            case 0:
+                data[self._dice.below(len(data))] ^= 1 << self._dice.below(8)
+            case 1:
+                del data[self._dice.below(len(data)) :]
+            case _:
+                return self._under_own_name(bytes(data))
+        return bytes(data) or b"\x00"
+
+    def _under_own_name(self, data: bytes) -> bytes:
+        """Claim what another member said."""
+        entry: Entry | Rejection = check.decode_entry(data)
+        return encode(replace(entry, member=self._member)) if isinstance(entry, Attest | SignDecisions) else data
+
+    # --- material ---
+
+    def _votes(self, count: int) -> Attest:
+        items = tuple(self._vote() for _ in range(count))
+        anchor = self._any_anchor()
+        over = check.batch_digest(self._network_id, self._committee, anchor, items)
+        return Attest(self._member, anchor, items, (), self._signer.sign(over))
+
+    def _vote(self) -> SignedAttestation:
+        id_ = self._any_id()
+        leg = EVERY_LEG if self._dice.chance(0.1) else self._dice.below(self._legs[id_] + 1)
+        said = Attestation(
+            id_, LegIndex(Uint32(leg)), self._dice.choice(tuple(Fact)), ZERO_BYTES32, ZERO_BYTES32, self._any_epoch()
+        )
+        return SignedAttestation(said, self._signer.sign(attestation_digest(self._network_id, said)))
+
+    def _decisions(self, items: list[SignedDecision]) -> SignDecisions:
+        anchor = self._any_anchor()
+        over = check.batch_digest(self._network_id, self._committee, anchor, tuple(items))
+        return SignDecisions(self._member, anchor, tuple(items), self._signer.sign(over))
+
+    def _decision(self, id_: SettlementId, outcome: Outcome) -> SignedDecision:
+        decision = Decision(id_, outcome, self._any_epoch())
+        return SignedDecision(decision, self._signer.sign(decision_digest(self._network_id, decision)))
+
+    def _any_id(self) -> SettlementId:
+        return self._dice.choice(tuple(self._legs))
+
+    def _any_epoch(self) -> Epoch:
+        epoch = int(self._committee.epoch)
+        return Epoch(Uint64(epoch + 1 if self._dice.chance(0.1) else epoch))
+
+    def _any_anchor(self) -> Anchor:
+        if self._dice.chance(0.1):
+            return Anchor(self._anchor.height, Bytes32(self._dice.bytes(32)))
+        return self._anchor

@@ -1,0 +1,88 @@
+"""What goes wrong in a run: which kinds of faults, and how big the run is.
+
+Each seed takes about half of the faults, each by a lot of its own, because a run with all of them at once hides what
+two of them can do alone. A plan is data, so that a failing run can be made again with fewer faults, and shrunk.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from interlock.simulation.dice import Dice
+
+
+class Fault(StrEnum):
+    """A kind of fault; its value is what a command line calls it."""
+
+    ORDER = "order"
+    """What is ready runs in any order."""
+    DELAYS = "delays"
+    """Messages take long, and overtake each other."""
+    LOSS = "loss"
+    """Messages, or their answers, are lost."""
+    DOUBLES = "doubles"
+    """Messages arrive twice."""
+    BREAKS = "breaks"
+    """Connections break."""
+    PARTITIONS = "partitions"
+    """The network is cut into parts."""
+    SLOW_HOSTS = "slow-hosts"
+    """A node, the log or a ledger answers late."""
+    CRASHES = "crashes"
+    """Nodes are killed between any two steps, or lose power there."""
+    DISK_CUTS = "disk-cuts"
+    """Nodes lose power in the middle of a call to the disk."""
+    DISK_FULL = "disk-full"
+    """A node's disk takes nothing more; the node halts and is started again when there is room."""
+    LOG_RESTARTS = "log-restarts"
+    """The log dies and comes back."""
+    LOG_CENSORS = "log-censors"
+    """The log takes entries and forgets them, for a while."""
+    CLOCKS = "clocks"
+    """Clocks of nodes and log are wrong."""
+    LEDGER_OUTAGES = "ledger-outages"
+    """A ledger is not reached."""
+    LEDGER_MOODS = "ledger-moods"
+    """Ledgers refuse, lose holds before they are final, and are slow to be final."""
+    LIARS = "liars"
+    """f members are Byzantine."""
+    SQL = "sql"
+    """Nodes keep their blocks in the production database instead of its twin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run, before it runs."""
+
+    seed: int
+    settlements: int
+    members: int
+    """n = 3f + 1."""
+    faults: frozenset[Fault]
+
+    @property
+    def faulty_max(self) -> int:
+        """Give f."""
+        return (self.members - 1) // 3
+
+    def without(self, *faults: Fault) -> "Plan":
+        """Give the same run without some faults."""
+        return replace(self, faults=self.faults - set(faults))
+
+    def command(self, usual: "Plan") -> str:
+        """Give the line that makes this run again; `usual` is what its seed alone would give."""
+        parts = [f"interlock simulate --seeds {self.seed}..{self.seed}"]
+        if self.settlements != usual.settlements:
+            parts.append(f"--settlements {self.settlements}")
+        parts += [f"--without {each}" for each in sorted(usual.faults - self.faults)]
+        return " ".join(parts)
+
+
+def plan_of(seed: int) -> Plan:
+    """Give what a seed says."""
+    dice = Dice(seed).split("plan")
+    return Plan(
+        seed=seed,
+        settlements=dice.whole(24, 64),
+        members=7 if dice.chance(1 / 16) else 4,
+        faults=frozenset(each for each in Fault if dice.split(each).chance(1 / 16 if each is Fault.SQL else 0.5)),
+    )

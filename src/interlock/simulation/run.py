@@ -1,0 +1,133 @@
+"""One run: a network, its troubles, the calm after them, and what is found at the end."""
+
+import asyncio
+import gc
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+
+from interlock.simulation.deals import run_all
+from interlock.simulation.disk import memory_folder
+from interlock.simulation.judge import Witness, faults, honest, is_over
+from interlock.simulation.log_connection import LogConnection
+from interlock.simulation.memo import Memo, remembering
+from interlock.simulation.plan import Plan
+from interlock.simulation.scene import Scene, make_scene
+from interlock.simulation.storms import rage
+
+BEGIN_WITHIN_S = 20.0
+"""Virtual seconds within which all deals begin."""
+CALM_S = 30.0
+"""Virtual time at which the faults stop."""
+PATIENCE_S = 300.0
+"""Virtual seconds after the faults within which all must have ended: beyond every `prepareBy` and every pause."""
+LOOK_S = 1.0
+"""Pause between two looks whether all is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one run."""
+
+    plan: Plan
+    settlements: int
+    """Deals that parties began."""
+    decided: int
+    """Settlements that ended, committed or aborted."""
+    committed: int
+    violations: tuple[str, ...]
+    trace: str
+    """The hash of everything that happened."""
+    recent: tuple[str, ...]
+    """The newest events, where something is wrong."""
+    virtual_s: float
+    real_s: float
+    steps: int
+    blocks: int
+    crashes: int
+
+
+def run(plan: Plan, *, has_memo: bool = True) -> Result:
+    """Run a plan from its beginning to its end; without a memo everything is computed as often as in production."""
+    begun = perf_counter()
+    memo = Memo() if has_memo else None
+    with _quietly(), memory_folder() as folder, remembering(memo) if memo is not None else nullcontext():
+        scene = make_scene(plan, Path(folder), memo)
+        loop = scene.world.loop
+        try:
+            result = loop.run_until_complete(_play(scene, plan))
+        finally:
+            loop.close()
+    return replace(result, real_s=perf_counter() - begun)
+
+
+async def _play(scene: Scene, plan: Plan) -> Result:
+    witness = Witness(scene)
+    scene.log.start()
+    await _configure(scene)
+    for machine in scene.cluster.machines.values():
+        scene.cluster.start(machine)
+    forging = [asyncio.ensure_future(each.run()) for each in scene.forgers]
+    await scene.world.later(0.5)
+    dice = scene.world.dice.split("deals")
+    begins = sorted(dice.between(0.5, BEGIN_WITHIN_S) for _ in range(plan.settlements))
+    deals = [scene.parties.deal(number, begins_s) for number, begins_s in enumerate(begins)]
+    await asyncio.gather(run_all(scene.parties, deals), rage(scene, plan, CALM_S))
+    await _until_over(scene)
+    for each in forging:
+        each.cancel()
+    await asyncio.gather(*forging, return_exceptions=True)
+    violations = tuple(faults(scene, witness))
+    result = _result(scene, plan, violations)
+    for machine in scene.cluster.machines.values():
+        await scene.cluster.stop(machine)
+    return result
+
+
+async def _configure(scene: Scene) -> None:
+    await LogConnection("operator", scene.world.network, lambda: scene.log).submit(scene.configure)
+
+
+async def _until_over(scene: Scene) -> None:
+    """Wait until everything has ended, or it is too late for that."""
+    until = scene.world.loop.time() + PATIENCE_S
+    while scene.world.loop.time() < until and not is_over(scene):
+        await scene.world.later(LOOK_S)
+
+
+def _result(scene: Scene, plan: Plan, violations: tuple[str, ...]) -> Result:
+    ended = next((each.node.replica.ended for each in honest(scene) if each.node is not None), {})
+    world = scene.world
+    return Result(
+        plan=plan,
+        settlements=plan.settlements,
+        decided=len(ended),
+        committed=sum(each.decision.outcome.name == "COMMIT" for each in ended.values()),
+        violations=(*violations, *(f"complaint: {each}" for each in world.loop.complaints)),
+        trace=world.trace.digest(),
+        recent=tuple(world.trace.recent) if violations else (),
+        virtual_s=world.loop.time(),
+        real_s=0.0,
+        steps=world.loop.steps,
+        blocks=len(scene.log.blocks),
+        crashes=sum(each.crashes for each in scene.cluster.machines.values()),
+    )
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Let nodes log nothing, and let no finaliser run at a moment that the collector chooses."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        logging.disable(before)
+        if was_enabled:
+            gc.enable()
+        gc.collect()

@@ -1,0 +1,167 @@
+"""Faults as they happen: each kind is a task that makes trouble until the calm begins, and cleans up after itself."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+
+from interlock.simulation.cluster import Machine
+from interlock.simulation.dice import Dice
+from interlock.simulation.plan import Fault, Plan
+from interlock.simulation.scene import Scene
+
+STEPS_MAX = 400
+"""Callbacks of a node within which a planned crash falls: enough for any await of one block's work to be hit."""
+TOUCHES_MAX = 40
+"""Moments of calls to the disk within which a planned power cut falls."""
+
+Storm = Callable[[Scene, Dice, float], Awaitable[None]]
+
+
+async def rage(scene: Scene, plan: Plan, calm_s: float) -> None:
+    """Let all faults of a plan happen, until the calm begins; then let everything work."""
+    dice = scene.world.dice.split("storms")
+    _set_weather(scene, plan, dice.split("weather"))
+    chosen = [(fault, storm) for fault, storm in _STORMS.items() if fault in plan.faults]
+    storms = [asyncio.ensure_future(storm(scene, dice.split(fault), calm_s)) for fault, storm in chosen]
+    await asyncio.gather(*storms)
+    await scene.world.later(max(0.0, calm_s - scene.world.loop.time()))
+    calm(scene)
+
+
+def calm(scene: Scene) -> None:
+    """End all faults, and start what is down."""
+    scene.world.trace.note("world", "calm")
+    scene.world.network.clear()
+    scene.log.skew_s = 0.0
+    scene.log.censor = lambda _host, _entry: False
+    if not scene.log.is_up:
+        scene.log.start()
+    for machine in scene.cluster.machines.values():
+        machine.clock_ahead_s = 0.0
+        machine.disk.is_failing = False
+        machine.disk.cut_at = -1
+        if machine.process is not None:
+            machine.process.steps_left = -1
+        _start_again(scene, machine)
+
+
+def _set_weather(scene: Scene, plan: Plan, dice: Dice) -> None:
+    network = scene.world.network
+    if Fault.DELAYS in plan.faults:
+        network.weather = replace(network.weather, delay_s=dice.choice((0.005, 0.05, 0.3)))
+    if Fault.LOSS in plan.faults:
+        network.weather = replace(network.weather, lost=dice.between(0.0, 0.1))
+    if Fault.DOUBLES in plan.faults:
+        network.weather = replace(network.weather, doubled=dice.between(0.0, 0.2))
+    if Fault.BREAKS in plan.faults:
+        network.weather = replace(network.weather, broken=dice.between(0.0, 0.1))
+
+
+async def _crashes(scene: Scene, dice: Dice, calm_s: float) -> None:
+    mean_s = dice.choice((1.0, 4.0, 10.0))
+    while await _goes_on(scene, dice, mean_s, calm_s):
+        for machine in dice.some(scene.cluster.machines.values(), 0.4):
+            scene.cluster.crash_within(machine, dice.below(STEPS_MAX), is_power_cut=dice.chance(0.5))
+        await _goes_on(scene, dice, 2.0, calm_s)
+        _start_all_again(scene)
+
+
+async def _disk_cuts(scene: Scene, dice: Dice, calm_s: float) -> None:
+    while await _goes_on(scene, dice, 2.0, calm_s):
+        scene.cluster.cut_in_disk_call(dice.choice(tuple(scene.cluster.machines.values())), dice.below(TOUCHES_MAX))
+        await _goes_on(scene, dice, 2.0, calm_s)
+        _start_all_again(scene)
+
+
+async def _disk_full(scene: Scene, dice: Dice, calm_s: float) -> None:
+    while await _goes_on(scene, dice, 8.0, calm_s):
+        machine = dice.choice(tuple(scene.cluster.machines.values()))
+        machine.disk.is_failing = True
+        scene.world.trace.note(machine.host, "disk is full")
+        await _goes_on(scene, dice, 3.0, calm_s)
+        machine.disk.is_failing = False
+        _start_again(scene, machine)
+
+
+async def _partitions(scene: Scene, dice: Dice, calm_s: float) -> None:
+    hosts = [*scene.cluster.machines, scene.log.name, *scene.ledgers]
+    while await _goes_on(scene, dice, 3.0, calm_s):
+        scene.world.network.part(dice.some(hosts, dice.choice((0.2, 0.5))))
+        await _goes_on(scene, dice, 3.0, calm_s)
+        scene.world.network.heal()
+
+
+async def _slow_hosts(scene: Scene, dice: Dice, calm_s: float) -> None:
+    hosts = [*scene.cluster.machines, scene.log.name, *scene.ledgers]
+    while await _goes_on(scene, dice, 3.0, calm_s):
+        host = dice.choice(hosts)
+        scene.world.network.slow(host, dice.choice((10.0, 100.0, 1_000.0)))
+        await _goes_on(scene, dice, 5.0, calm_s)
+        scene.world.network.slow(host, 1.0)
+
+
+async def _log_restarts(scene: Scene, dice: Dice, calm_s: float) -> None:
+    while await _goes_on(scene, dice, 5.0, calm_s):
+        scene.log.stop()
+        await _goes_on(scene, dice, 1.0, calm_s)
+        scene.log.start()
+
+
+async def _log_censors(scene: Scene, dice: Dice, calm_s: float) -> None:
+    while await _goes_on(scene, dice, 5.0, calm_s):
+        victims = set(dice.some(scene.cluster.machines))
+        share = dice.choice((0.2, 1.0))
+        scene.log.censor = lambda host, _, victims=victims, share=share: (  # type: ignore[misc]
+            host in victims and dice.chance(share)
+        )
+        await _goes_on(scene, dice, 3.0, calm_s)
+        scene.log.censor = lambda _host, _entry: False
+
+
+async def _clocks(scene: Scene, dice: Dice, calm_s: float) -> None:
+    while await _goes_on(scene, dice, 3.0, calm_s):
+        scene.log.skew_s = dice.between(-20.0, 20.0)
+        for machine in dice.some(scene.cluster.machines.values()):
+            machine.clock_ahead_s = dice.between(-60.0, 60.0)
+
+
+async def _ledger_outages(scene: Scene, dice: Dice, calm_s: float) -> None:
+    while await _goes_on(scene, dice, 4.0, calm_s):
+        ledger = dice.choice(tuple(scene.ledgers))
+        scene.world.network.isolate(ledger)
+        await _goes_on(scene, dice, 4.0, calm_s)
+        scene.world.network.rejoin(ledger)
+
+
+_STORMS: Mapping[Fault, Storm] = {
+    Fault.CRASHES: _crashes,
+    Fault.DISK_CUTS: _disk_cuts,
+    Fault.DISK_FULL: _disk_full,
+    Fault.PARTITIONS: _partitions,
+    Fault.SLOW_HOSTS: _slow_hosts,
+    Fault.LOG_RESTARTS: _log_restarts,
+    Fault.LOG_CENSORS: _log_censors,
+    Fault.CLOCKS: _clocks,
+    Fault.LEDGER_OUTAGES: _ledger_outages,
+}
+
+
+async def _goes_on(scene: Scene, dice: Dice, mean_s: float, calm_s: float) -> bool:
+    """Wait a while, at most until the calm begins; tell whether it has not begun yet."""
+    left = calm_s - scene.world.loop.time()
+    if left > 0:
+        await scene.world.later(min(dice.wait(mean_s), left))
+    return scene.world.loop.time() < calm_s
+
+
+def _start_all_again(scene: Scene) -> None:
+    for machine in scene.cluster.machines.values():
+        _start_again(scene, machine)
+
+
+def _start_again(scene: Scene, machine: Machine) -> None:
+    """Start a machine that is down, or whose node halted because its disk was full."""
+    if machine.process is not None and machine.node is not None and machine.node.halted and not machine.disk.is_failing:
+        scene.cluster.crash(machine, is_power_cut=False)
+    if machine.process is None:
+        scene.cluster.start(machine)
