@@ -6,7 +6,7 @@ restart is a new process with a new node on the disk that is left.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,8 +20,8 @@ from interlock.keys.signer import Signer
 from interlock.ledgers.protocol import Ledger
 from interlock.node.node import Node, Parts
 from interlock.simulation.disk import Disk
+from interlock.simulation.faces import Faces
 from interlock.simulation.log_connection import LogConnection
-from interlock.simulation.log_service import LogService
 from interlock.simulation.process import Process
 from interlock.simulation.world import World
 
@@ -44,8 +44,6 @@ class Machine:
     host: str
     member: int
     disk: Disk
-    log: Callable[[], LogService]
-    """The face of the log that this machine is shown."""
     ledgers: Mapping[str, Ledger]
     """As this machine reaches them."""
     clock_ahead_s: float = 0.0
@@ -69,9 +67,17 @@ class Cluster:
     """All machines of one run."""
 
     def __init__(
-        self, world: World, genesis: Genesis, signers: Sequence[Signer], folder: Path, *, look_interval_s: float = 0.5
+        self,
+        world: World,
+        genesis: Genesis,
+        signers: Sequence[Signer],
+        folder: Path,
+        faces: Faces,
+        *,
+        look_interval_s: float = 0.5,
     ) -> None:
         """Prepare for machines; `signers` are the members' keys in order, `folder` takes their disks."""
+        self._faces = faces
         self.machines: dict[str, Machine] = {}
         self._world = world
         self._genesis = genesis
@@ -79,22 +85,17 @@ class Cluster:
         self._folder = folder
         self._look_interval_s = look_interval_s
 
-    def add(
-        self,
-        member: int,
-        log: Callable[[], LogService],
-        ledgers: Mapping[str, Ledger],
-        *,
-        host: str = "",
-        is_sql: bool = False,
-    ) -> Machine:
-        """Put up a machine for a member, which does not run yet; a second one only a Byzantine member has."""
-        name = host or f"node{member}"
-        disk = Disk(self._folder / name, self._genesis.network_id, self._world.dice.split("disk", name), is_sql=is_sql)
-        machine = Machine(name, member, disk, log, ledgers)
-        disk.on_cut = partial(self.crash, machine, is_power_cut=True)
-        self.machines[name] = machine
-        return machine
+    def add(self, member: int, ledgers: Mapping[str, Ledger], *, is_sql: bool = False) -> Machine:
+        """Put up a machine for a member, with an empty disk; it does not run yet."""
+        host = f"node{member}"
+        dice = self._world.dice.split("disk", host)
+        disk = Disk(self._folder / host, self._genesis.network_id, dice, is_sql=is_sql)
+        return self._put_up(Machine(host, member, disk, ledgers))
+
+    def add_twin(self, machine: Machine) -> Machine:
+        """Put up a second machine for a member, with a copy of its disk, as only a Byzantine member does."""
+        host = f"{machine.host}-twin"
+        return self._put_up(Machine(host, machine.member, machine.disk.clone(self._folder / host), machine.ledgers))
 
     def start(self, machine: Machine) -> None:
         """Start a node on what its disk holds."""
@@ -169,6 +170,11 @@ class Cluster:
         finally:
             silence.cancel()
 
+    def _put_up(self, machine: Machine) -> Machine:
+        machine.disk.on_cut = partial(self.crash, machine, is_power_cut=True)
+        self.machines[machine.host] = machine
+        return machine
+
     def _node(self, machine: Machine) -> Node:
         record, store = machine.disk.mount()
         return Node(
@@ -178,7 +184,7 @@ class Cluster:
                 signer=self._signers[machine.member],
                 record=record,
                 store=store,
-                log=LogConnection(machine.host, self._world.network, machine.log),
+                log=LogConnection(machine.host, self._world.network, partial(self._faces.of, machine.host)),
                 ledgers=machine.ledgers,
                 look_interval_s=self._look_interval_s,
                 now=lambda: self._world.now() + machine.clock_ahead_s,
@@ -189,7 +195,7 @@ class Cluster:
         machine.process = machine.node = machine.running = None
         machine.disk.unmount()
         machine.disk.cut_at = -1
-        machine.log().disconnect(machine.host)
+        self._faces.of(machine.host).disconnect(machine.host)
 
     def _on_end(self, machine: Machine, running: "asyncio.Task[None]") -> None:
         if running.cancelled():

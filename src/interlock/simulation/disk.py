@@ -6,6 +6,7 @@ waiting for the disk, so a power cut loses some of its newest blocks, whereas a 
 nothing. Power may fail in the middle of a call too, before or after it took effect.
 """
 
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -68,6 +69,16 @@ class Disk:
         del self._kept[len(self._kept) - lost :]
         self._synced = len(self._kept)
         return lost
+
+    def clone(self, folder: Path) -> "Disk":
+        """Give another disk with the same content, as only a cheat makes one: two nodes with one key."""
+        other = Disk(folder, self._network_id, self._dice.split("clone"), is_sql=self._is_sql)
+        other.unmount()
+        for file in self._record_file.parent.iterdir():
+            shutil.copyfile(file, folder / file.name)
+        other._kept = list(self._kept)
+        other._synced = self._synced
+        return other
 
     def unmount(self) -> None:
         """Let the files go; what is on them stays."""

@@ -87,15 +87,15 @@ class LogService:
         self._storing: LogBlock | None = None
         self._lives = 0
 
-    def fork(self, name: str) -> "LogService":
-        """Give another face with the same past."""
+    def fork(self, name: str, height: int | None = None) -> "LogService":
+        """Give another face with the same past, up to a height or all of it."""
         face = LogService(
             self._world,
             self._network_id,
             check=self._check,
             limits=self._limits,
             pace=self._pace,
-            past=self.blocks,
+            past=self.blocks[:height],
             name=name,
         )
         face.on_entry = self.on_entry

@@ -39,14 +39,22 @@ class Fault(StrEnum):
     """The log takes entries and forgets them, for a while."""
     CLOCKS = "clocks"
     """Clocks of nodes and log are wrong."""
+    LOG_FORKS = "log-forks"
+    """The log shows nodes two faces. Nothing is promised then but that nothing is decided twice."""
     LEDGER_OUTAGES = "ledger-outages"
     """A ledger is not reached."""
     LEDGER_MOODS = "ledger-moods"
     """Ledgers refuse, lose holds before they are final, and are slow to be final."""
     LIARS = "liars"
     """f members are Byzantine."""
+    COLLUSION = "collusion"
+    """f + 1 members are Byzantine, and the log with them: what they break must be proven against them. Never by lot."""
     SQL = "sql"
     """Nodes keep their blocks in the production database instead of its twin."""
+
+
+_SHARES = {Fault.SQL: 1 / 16, Fault.LOG_FORKS: 1 / 16, Fault.COLLUSION: 0.0}
+"""Share of seeds that take a fault, where it is not half of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,15 @@ class Plan:
         """Give f."""
         return (self.members - 1) // 3
 
+    @property
+    def is_log_honest(self) -> bool:
+        """Tell whether the log shows everybody the same."""
+        return not self.faults & {Fault.LOG_FORKS, Fault.COLLUSION}
+
+    def having(self, *faults: Fault) -> "Plan":
+        """Give the same run with more faults."""
+        return replace(self, faults=self.faults | set(faults))
+
     def without(self, *faults: Fault) -> "Plan":
         """Give the same run without some faults."""
         return replace(self, faults=self.faults - set(faults))
@@ -73,6 +90,7 @@ class Plan:
         parts = [f"interlock simulate --seeds {self.seed}..{self.seed}"]
         if self.settlements != usual.settlements:
             parts.append(f"--settlements {self.settlements}")
+        parts += [f"--with {each}" for each in sorted(self.faults - usual.faults)]
         parts += [f"--without {each}" for each in sorted(usual.faults - self.faults)]
         return " ".join(parts)
 
@@ -84,5 +102,5 @@ def plan_of(seed: int) -> Plan:
         seed=seed,
         settlements=dice.whole(24, 64),
         members=7 if dice.chance(1 / 16) else 4,
-        faults=frozenset(each for each in Fault if dice.split(each).chance(1 / 16 if each is Fault.SQL else 0.5)),
+        faults=frozenset(each for each in Fault if dice.split(each).chance(_SHARES.get(each, 0.5))),
     )

@@ -22,6 +22,7 @@ from interlock.ledgers.protocol import Ledger
 from interlock.simulation.byzantine import Forger, LyingEyes
 from interlock.simulation.cluster import Cluster
 from interlock.simulation.deals import TOKEN, USD, Parties
+from interlock.simulation.faces import Faces
 from interlock.simulation.far_ledger import FarLedger
 from interlock.simulation.log_connection import LogConnection
 from interlock.simulation.log_service import LogService
@@ -44,6 +45,8 @@ class Scene:
     genesis: Genesis
     committee: Committee
     log: LogService
+    """The log that honest nodes are shown, or the first face of a lying one."""
+    faces: Faces
     ledgers: Mapping[str, StandInLedger]
     cluster: Cluster
     parties: Parties
@@ -68,12 +71,14 @@ def make_scene(plan: Plan, folder: Path, memo: Memo | None) -> Scene:
     log = LogService(world, network_id, check=door(network_id, committee))
     temper = _temper(plan, world)
     ledgers = {name: StandInLedger(name, world, network_id, committee, temper) for name in (VAULT, BANK)}
-    cluster = Cluster(world, genesis, signers, folder)
+    faces = Faces(log)
+    cluster = Cluster(world, genesis, signers, folder, faces)
     liars = _liars(plan, world)
     for member in range(plan.members):
-        eyes = LyingEyes if member in liars else FarLedger
+        # Who colludes sees the truth: its lie is to tell each face of the log its own.
+        eyes = LyingEyes if member in liars and Fault.COLLUSION not in plan.faults else FarLedger
         far: dict[str, Ledger] = {name: eyes(each, f"node{member}", world) for name, each in ledgers.items()}
-        cluster.add(member, lambda: log, far, is_sql=Fault.SQL in plan.faults)
+        cluster.add(member, far, is_sql=Fault.SQL in plan.faults)
     forgers = tuple(
         Forger(
             world,
@@ -81,14 +86,15 @@ def make_scene(plan: Plan, folder: Path, memo: Memo | None) -> Scene:
             committee,
             member,
             signers[member],
-            LogConnection(f"forger{member}", world.network, lambda: log),
+            LogConnection(f"forger{member}", world.network, lambda: faces.of("forgers")),
         )
         for member in sorted(liars)
+        if Fault.COLLUSION not in plan.faults
     )
     party_keys = MemoSigner(_secret(1), memo), MemoSigner(_secret(2), memo)
     parties = Parties(world, cluster, network_id, party_keys, (VAULT, BANK))
     configure = encode(_configure(network_id, signers[: committee.quorum]))
-    return Scene(world, genesis, committee, log, ledgers, cluster, parties, liars, forgers, configure)
+    return Scene(world, genesis, committee, log, faces, ledgers, cluster, parties, liars, forgers, configure)
 
 
 def _secret(number: int) -> bytes:
@@ -103,9 +109,9 @@ def _temper(plan: Plan, world: World) -> Temper:
 
 
 def _liars(plan: Plan, world: World) -> frozenset[int]:
-    if Fault.LIARS not in plan.faults:
-        return frozenset()
-    return frozenset(world.dice.split("liars").sample(range(plan.members), plan.faulty_max))
+    is_collusion = Fault.COLLUSION in plan.faults
+    count = plan.faulty_max + is_collusion if is_collusion or Fault.LIARS in plan.faults else 0
+    return frozenset(world.dice.split("liars").sample(range(plan.members), count))
 
 
 def _configure(network_id: Bytes32, signers: tuple[MemoSigner, ...]) -> Configure:

@@ -32,10 +32,11 @@ def calm(scene: Scene) -> None:
     """End all faults, and start what is down."""
     scene.world.trace.note("world", "calm")
     scene.world.network.clear()
-    scene.log.skew_s = 0.0
-    scene.log.censor = lambda _host, _entry: False
-    if not scene.log.is_up:
-        scene.log.start()
+    for face in scene.faces.all:
+        face.skew_s = 0.0
+        face.censor = lambda _host, _entry: False
+        if not face.is_up:
+            face.start()
     for machine in scene.cluster.machines.values():
         machine.clock_ahead_s = 0.0
         machine.disk.is_failing = False
@@ -118,6 +119,30 @@ async def _log_censors(scene: Scene, dice: Dice, calm_s: float) -> None:
         scene.log.censor = lambda _host, _entry: False
 
 
+async def _log_forks(scene: Scene, dice: Dice, calm_s: float) -> None:
+    """Show some nodes another face, for ever or until they are led back to the first."""
+    while await _goes_on(scene, dice, 10.0, calm_s):
+        hosts = dice.some((*scene.cluster.machines, "forgers"))
+        depth = dice.choice((0, 0, 1, 5))
+        scene.faces.fork(hosts, max(0, scene.log.head.height - depth))
+        await _goes_on(scene, dice, 10.0, calm_s)
+        if dice.chance(0.5):
+            scene.faces.lead(hosts, scene.log)
+
+
+async def _collusion(scene: Scene, dice: Dice, calm_s: float) -> None:
+    """Split the honest members over two faces, and run the others on both, each with a memory of its own."""
+    machines = scene.cluster.machines
+    if not await _goes_on(scene, dice, 8.0, calm_s):
+        return
+    honest = [each.host for each in machines.values() if each.member not in scene.liars]
+    twins = [scene.cluster.add_twin(each) for each in tuple(machines.values()) if each.member in scene.liars]
+    dice.shuffle(honest)
+    scene.faces.fork([*honest[: len(honest) // 2], *(each.host for each in twins)])
+    for twin in twins:
+        scene.cluster.start(twin)
+
+
 async def _clocks(scene: Scene, dice: Dice, calm_s: float) -> None:
     while await _goes_on(scene, dice, 3.0, calm_s):
         scene.log.skew_s = dice.between(-20.0, 20.0)
@@ -141,6 +166,8 @@ _STORMS: Mapping[Fault, Storm] = {
     Fault.SLOW_HOSTS: _slow_hosts,
     Fault.LOG_RESTARTS: _log_restarts,
     Fault.LOG_CENSORS: _log_censors,
+    Fault.LOG_FORKS: _log_forks,
+    Fault.COLLUSION: _collusion,
     Fault.CLOCKS: _clocks,
     Fault.LEDGER_OUTAGES: _ledger_outages,
 }
