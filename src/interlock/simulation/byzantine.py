@@ -1,13 +1,14 @@
 """Byzantine members: nodes with lying eyes, and forgers who send whatever their key can sign.
 
 A member gone bad runs a production node that is shown false facts, and beside it a forger with the same key. The forger
-follows the log and brings votes for what never happened, decisions of both outcomes, batches of other epochs and other
-histories, other members' batches under its own name and its own under theirs, and bytes that are nothing at all.
+follows the log and hurries to say what would do most harm: that every leg of a new settlement is held, or refused, or
+delivered; that a decision is its opposite. In between it brings batches of other epochs and other histories, other
+members' batches under its own name and its own under theirs, and bytes that are nothing at all.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 
 from interlock.core.attestation import Attestation, Fact, SignedAttestation, attestation_digest
@@ -68,13 +69,15 @@ class Forger:
         self._dice = world.dice.split("forger", member)
         self._legs: dict[SettlementId, int] = {}
         self._overheard: list[bytes] = []
+        self._newest: SettlementId | None = None
+        self._hurry = asyncio.Event()
         self._anchor = Anchor(Height(Uint64(0)), network_id)
         self.lies = 0
         """Entries brought so far."""
 
     async def run(self) -> None:
         """Follow and lie, until cancelled."""
-        await asyncio.gather(self._follow(), self._lie())
+        await asyncio.gather(self._follow(), self._rush(), self._lie())
 
     async def _follow(self) -> None:
         while True:
@@ -90,8 +93,19 @@ class Forger:
         for data in block.entries:
             entry = check.decode_entry(data)
             if isinstance(entry, Instruct):
-                self._legs[settlement_id(self._network_id, entry.terms)] = len(legs_of(entry.terms))
+                self._newest = settlement_id(self._network_id, entry.terms)
+                self._legs[self._newest] = len(legs_of(entry.terms))
+                self._hurry.set()
             self._overheard = [*self._overheard[1 - REPLAYED_MAX :], data]
+
+    async def _rush(self) -> None:
+        """Say of each new settlement, before anybody else can, what would do most harm."""
+        while True:
+            await self._hurry.wait()
+            self._hurry.clear()
+            if self._newest is not None:
+                for lie in (self._all_legs(self._newest), self._both_outcomes_of(self._newest)):
+                    await self._submit(lie)
 
     async def _lie(self) -> None:
         lies: tuple[Callable[[], bytes], ...] = (
@@ -106,19 +120,26 @@ class Forger:
         while True:
             await self._world.later(self._dice.wait(PAUSE_MEAN_S))
             if self._legs and self._overheard:
-                self.lies += 1
-                try:
-                    await self._log.submit(self._dice.choice(lies)())
-                except OrderingError:
-                    continue
+                await self._submit(self._dice.choice(lies)())
+
+    async def _submit(self, lie: bytes) -> None:
+        self.lies += 1
+        with suppress(OrderingError):
+            await self._log.submit(lie)
 
     # --- lies ---
+
+    def _all_legs(self, id_: SettlementId) -> bytes:
+        fact = self._dice.choice((Fact.HELD, Fact.HELD, Fact.DELIVERED, Fact.RETURNED, Fact.REFUSED, Fact.LOST))
+        return encode(self._batch([self._signed(id_, leg, fact) for leg in range(self._legs[id_])]))
 
     def _false_votes(self) -> bytes:
         return encode(self._votes(self._dice.whole(1, 6)))
 
     def _both_outcomes(self) -> bytes:
-        id_ = self._any_id()
+        return self._both_outcomes_of(self._any_id())
+
+    def _both_outcomes_of(self, id_: SettlementId) -> bytes:
         return encode(self._decisions([self._decision(id_, outcome) for outcome in Outcome]))
 
     def _one_outcome(self) -> bytes:
@@ -150,17 +171,20 @@ class Forger:
     # --- material ---
 
     def _votes(self, count: int) -> Attest:
-        items = tuple(self._vote() for _ in range(count))
+        return self._batch([self._vote() for _ in range(count)])
+
+    def _batch(self, items: Sequence[SignedAttestation]) -> Attest:
         anchor = self._any_anchor()
         over = check.batch_digest(self._network_id, self._committee, anchor, items)
-        return Attest(self._member, anchor, items, (), self._signer.sign(over))
+        return Attest(self._member, anchor, tuple(items), (), self._signer.sign(over))
 
     def _vote(self) -> SignedAttestation:
         id_ = self._any_id()
         leg = EVERY_LEG if self._dice.chance(0.1) else self._dice.below(self._legs[id_] + 1)
-        said = Attestation(
-            id_, LegIndex(Uint32(leg)), self._dice.choice(tuple(Fact)), ZERO_BYTES32, ZERO_BYTES32, self._any_epoch()
-        )
+        return self._signed(id_, leg, self._dice.choice(tuple(Fact)))
+
+    def _signed(self, id_: SettlementId, leg: int, fact: Fact) -> SignedAttestation:
+        said = Attestation(id_, LegIndex(Uint32(leg)), fact, ZERO_BYTES32, ZERO_BYTES32, self._any_epoch())
         return SignedAttestation(said, self._signer.sign(attestation_digest(self._network_id, said)))
 
     def _decisions(self, items: list[SignedDecision]) -> SignDecisions:

@@ -70,6 +70,11 @@ class Disk:
         self._synced = len(self._kept)
         return lost
 
+    def restore_backup(self, height: int) -> None:
+        """Put back an old copy of the store, with the blocks up to a height; the record has no copies."""
+        del self._kept[height:]
+        self._synced = len(self._kept)
+
     def clone(self, folder: Path) -> "Disk":
         """Give another disk with the same content, as only a cheat makes one: two nodes with one key."""
         other = Disk(folder, self._network_id, self._dice.split("clone"), is_sql=self._is_sql)

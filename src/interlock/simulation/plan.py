@@ -40,7 +40,8 @@ class Fault(StrEnum):
     CLOCKS = "clocks"
     """Clocks of nodes and log are wrong."""
     LOG_FORKS = "log-forks"
-    """The log shows nodes two faces. Nothing is promised then but that nothing is decided twice."""
+    """The log shows nodes two faces, and f Byzantine members sit before both. Nothing need end then; nothing may be
+    decided twice."""
     LEDGER_OUTAGES = "ledger-outages"
     """A ledger is not reached."""
     LEDGER_MOODS = "ledger-moods"

@@ -75,8 +75,8 @@ def make_scene(plan: Plan, folder: Path, memo: Memo | None) -> Scene:
     cluster = Cluster(world, genesis, signers, folder, faces)
     liars = _liars(plan, world)
     for member in range(plan.members):
-        # Who colludes sees the truth: its lie is to tell each face of the log its own.
-        eyes = LyingEyes if member in liars and Fault.COLLUSION not in plan.faults else FarLedger
+        # Where the log lies too, the lie of Byzantine members is to tell each of its faces what it wants to hear.
+        eyes = LyingEyes if member in liars and plan.is_log_honest else FarLedger
         far: dict[str, Ledger] = {name: eyes(each, f"node{member}", world) for name, each in ledgers.items()}
         cluster.add(member, far, is_sql=Fault.SQL in plan.faults)
     forgers = tuple(
@@ -89,7 +89,7 @@ def make_scene(plan: Plan, folder: Path, memo: Memo | None) -> Scene:
             LogConnection(f"forger{member}", world.network, lambda: faces.of("forgers")),
         )
         for member in sorted(liars)
-        if Fault.COLLUSION not in plan.faults
+        if plan.is_log_honest
     )
     party_keys = MemoSigner(_secret(1), memo), MemoSigner(_secret(2), memo)
     parties = Parties(world, cluster, network_id, party_keys, (VAULT, BANK))
@@ -109,8 +109,9 @@ def _temper(plan: Plan, world: World) -> Temper:
 
 
 def _liars(plan: Plan, world: World) -> frozenset[int]:
-    is_collusion = Fault.COLLUSION in plan.faults
-    count = plan.faulty_max + is_collusion if is_collusion or Fault.LIARS in plan.faults else 0
+    count = plan.faulty_max if plan.faults & {Fault.LIARS, Fault.LOG_FORKS} else 0
+    if Fault.COLLUSION in plan.faults:
+        count = plan.faulty_max + 1
     return frozenset(world.dice.split("liars").sample(range(plan.members), count))
 
 

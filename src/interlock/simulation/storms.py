@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from interlock.simulation.cluster import Machine
 from interlock.simulation.dice import Dice
+from interlock.simulation.log_service import LogService
 from interlock.simulation.plan import Fault, Plan
 from interlock.simulation.scene import Scene
 
@@ -21,8 +22,8 @@ async def rage(scene: Scene, plan: Plan, calm_s: float) -> None:
     """Let all faults of a plan happen, until the calm begins; then let everything work."""
     dice = scene.world.dice.split("storms")
     _set_weather(scene, plan, dice.split("weather"))
-    chosen = [(fault, storm) for fault, storm in _STORMS.items() if fault in plan.faults]
-    storms = [asyncio.ensure_future(storm(scene, dice.split(fault), calm_s)) for fault, storm in chosen]
+    chosen = {storm: fault for fault, storm in _STORMS.items() if fault in plan.faults}
+    storms = [asyncio.ensure_future(storm(scene, dice.split(fault), calm_s)) for storm, fault in chosen.items()]
     await asyncio.gather(*storms)
     await scene.world.later(max(0.0, calm_s - scene.world.loop.time()))
     calm(scene)
@@ -119,28 +120,31 @@ async def _log_censors(scene: Scene, dice: Dice, calm_s: float) -> None:
         scene.log.censor = lambda _host, _entry: False
 
 
-async def _log_forks(scene: Scene, dice: Dice, calm_s: float) -> None:
-    """Show some nodes another face, for ever or until they are led back to the first."""
-    while await _goes_on(scene, dice, 10.0, calm_s):
-        hosts = dice.some((*scene.cluster.machines, "forgers"))
-        depth = dice.choice((0, 0, 1, 5))
-        scene.faces.fork(hosts, max(0, scene.log.head.height - depth))
-        await _goes_on(scene, dice, 10.0, calm_s)
-        if dice.chance(0.5):
-            scene.faces.lead(hosts, scene.log)
+async def _two_faces(scene: Scene, dice: Dice, calm_s: float) -> None:
+    """Show nodes two logs: Byzantine members sit on both, each time with another memory; honest ones are moved about.
 
-
-async def _collusion(scene: Scene, dice: Dice, calm_s: float) -> None:
-    """Split the honest members over two faces, and run the others on both, each with a memory of its own."""
-    machines = scene.cluster.machines
-    if not await _goes_on(scene, dice, 8.0, calm_s):
+    An honest node is moved while it is down. What it kept of the log is put back to a copy from before the fork, as an
+    operator does who has lost a disk; it would follow the other face, and only its record of signatures knows better.
+    """
+    if not await _goes_on(scene, dice, 10.0, calm_s):
         return
-    honest = [each.host for each in machines.values() if each.member not in scene.liars]
+    machines = scene.cluster.machines
+    honest = [each for each in machines.values() if each.member not in scene.liars]
     twins = [scene.cluster.add_twin(each) for each in tuple(machines.values()) if each.member in scene.liars]
-    dice.shuffle(honest)
-    scene.faces.fork([*honest[: len(honest) // 2], *(each.host for each in twins)])
-    for twin in twins:
-        scene.cluster.start(twin)
+    height = max(1, scene.log.head.height - dice.choice((0, 1, 5, 20)))
+    face = scene.faces.fork([], height)
+    for machine in (*twins, *dice.sample(honest, dice.whole(1, len(honest) - 1))):
+        _move(scene, machine, face, height)
+    while await _goes_on(scene, dice, 5.0, calm_s):
+        _move(scene, dice.choice(honest), dice.choice(scene.faces.all), height)
+
+
+def _move(scene: Scene, machine: Machine, face: LogService, height: int) -> None:
+    """Lead a machine to a face of the log, with what it knew before they parted."""
+    scene.cluster.crash(machine, is_power_cut=True)
+    machine.disk.restore_backup(height)
+    scene.faces.lead([machine.host], face)
+    scene.cluster.start(machine)
 
 
 async def _clocks(scene: Scene, dice: Dice, calm_s: float) -> None:
@@ -166,8 +170,8 @@ _STORMS: Mapping[Fault, Storm] = {
     Fault.SLOW_HOSTS: _slow_hosts,
     Fault.LOG_RESTARTS: _log_restarts,
     Fault.LOG_CENSORS: _log_censors,
-    Fault.LOG_FORKS: _log_forks,
-    Fault.COLLUSION: _collusion,
+    Fault.LOG_FORKS: _two_faces,
+    Fault.COLLUSION: _two_faces,
     Fault.CLOCKS: _clocks,
     Fault.LEDGER_OUTAGES: _ledger_outages,
 }
