@@ -57,15 +57,20 @@ class Course(Enum):
     """One signs and withdraws."""
     ALL_WITHDRAW = auto()
     """Both sign and both withdraw, at a bad moment."""
+    TREACHERY = auto()
+    """Both sign before every node, and withdraw before one: a log with two faces is told two stories."""
 
 
-_COURSES = (
+USUAL_COURSES = (
     *[Course.TOGETHER] * 13,
     *[Course.ONE_BY_ONE] * 3,
     Course.ONE_SIDED,
     Course.ONE_WITHDRAWS,
     *[Course.ALL_WITHDRAW] * 2,
 )
+"""What parties do, as often as they stand here."""
+TREACHEROUS_COURSES = (Course.TOGETHER, Course.TREACHERY, Course.TREACHERY)
+"""What parties do who are in league with a lying log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +94,10 @@ class Parties:
         network_id: Bytes32,
         signers: tuple[Signer, Signer],
         ledgers: Sequence[str],
+        courses: Sequence[Course] = USUAL_COURSES,
     ) -> None:
         """Let them deal in a token of the vault, the first ledger, and money of the bank, the second."""
+        self._courses = courses
         self._world = world
         self._cluster = cluster
         self._network_id = network_id
@@ -101,7 +108,7 @@ class Parties:
         """Think of a deal."""
         dice = self._world.dice.split("deal", number)
         terms = self._terms(number, int(self._world.now() + begins_s), dice)
-        return Deal(settlement_id(self._network_id, terms), terms, dice.choice(_COURSES), begins_s)
+        return Deal(settlement_id(self._network_id, terms), terms, dice.choice(self._courses), begins_s)
 
     async def run(self, deal: Deal, number: int) -> None:
         """Do what its course says, as long as it takes."""
@@ -124,6 +131,11 @@ class Parties:
             case Course.ALL_WITHDRAW:
                 await self._bring(deal, Instruct(deal.terms, None, (seller, buyer)), dice)
                 await self._world.later(dice.wait(1.0))
+                await self._bring(deal, self._cancel(deal.id, self._seller, self._buyer), dice)
+            case Course.TREACHERY:
+                entry = Instruct(deal.terms, None, (seller, buyer))
+                machines = [each for each in self._cluster.machines.values() if each.is_up]
+                await asyncio.gather(*(self._is_taken(each, entry) for each in machines))
                 await self._bring(deal, self._cancel(deal.id, self._seller, self._buyer), dice)
 
     async def _bring(self, deal: Deal, entry: PartyEntry, dice: Dice) -> None:

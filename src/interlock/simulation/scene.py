@@ -21,7 +21,7 @@ from interlock.entries.check import door
 from interlock.ledgers.protocol import Ledger
 from interlock.simulation.byzantine import Forger, LyingEyes
 from interlock.simulation.cluster import Cluster
-from interlock.simulation.deals import TOKEN, USD, Parties
+from interlock.simulation.deals import TOKEN, TREACHEROUS_COURSES, USD, USUAL_COURSES, Parties
 from interlock.simulation.faces import Faces
 from interlock.simulation.far_ledger import FarLedger
 from interlock.simulation.log_connection import LogConnection
@@ -92,7 +92,8 @@ def make_scene(plan: Plan, folder: Path, memo: Memo | None) -> Scene:
         if plan.is_log_honest
     )
     party_keys = MemoSigner(_secret(1), memo), MemoSigner(_secret(2), memo)
-    parties = Parties(world, cluster, network_id, party_keys, (VAULT, BANK))
+    courses = USUAL_COURSES if plan.is_log_honest else TREACHEROUS_COURSES
+    parties = Parties(world, cluster, network_id, party_keys, (VAULT, BANK), courses)
     configure = encode(_configure(network_id, signers[: committee.quorum]))
     return Scene(world, genesis, committee, log, faces, ledgers, cluster, parties, liars, forgers, configure)
 

@@ -135,7 +135,8 @@ async def _two_faces(scene: Scene, dice: Dice, calm_s: float) -> None:
     face = scene.faces.fork([], height)
     for machine in (*twins, *dice.sample(honest, dice.whole(1, len(honest) - 1))):
         _move(scene, machine, face, height)
-    while await _goes_on(scene, dice, 5.0, calm_s):
+    # Where more than f collude, each face has all that it needs as it is.
+    while len(scene.liars) <= scene.committee.faulty_max and await _goes_on(scene, dice, 5.0, calm_s):
         _move(scene, dice.choice(honest), dice.choice(scene.faces.all), height)
 
 
