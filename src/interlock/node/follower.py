@@ -28,7 +28,7 @@ from interlock.encoding.values import Address, Bytes32, Height, Uint64, UnixSeco
 from interlock.entries.check import decode_entry, entry_fault
 from interlock.keys.sign_once import SignOnceRecord
 from interlock.node.prover import certified_orders, grown
-from interlock.node.store import BlockRecord, NodeStore
+from interlock.node.store import BlockRecord, Store
 from interlock.ordering.protocol import LogBlock, LogForked, LogUnavailable, OrderedLog
 from interlock.views.history import history_of
 
@@ -80,7 +80,7 @@ class Follower:
         replica: Replica,
         address: Address,
         log_: OrderedLog,
-        store: NodeStore,
+        store: Store,
         record: SignOnceRecord,
         now: Callable[[], float],
         on_change: Callable[[Change], None],

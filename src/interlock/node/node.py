@@ -35,7 +35,7 @@ from interlock.node.constable import Constable
 from interlock.node.follower import Change, Fate, Follower
 from interlock.node.performer import Performer
 from interlock.node.prover import proofs_of
-from interlock.node.store import NodeStore
+from interlock.node.store import Store
 from interlock.node.voter import Voter
 from interlock.node.watcher import Claim, Watcher
 from interlock.ordering.protocol import EntryRefused, EntryTooLarge, OrderedLog
@@ -56,7 +56,7 @@ class Parts:
     """This node's place in the first committee, or None where it takes office later; its decision key is `signer`."""
     signer: Signer
     record: SignOnceRecord
-    store: NodeStore
+    store: Store
     log: OrderedLog
     ledgers: Mapping[str, Ledger]
     """By registered name; those that this node can reach."""

@@ -19,10 +19,10 @@ from interlock.encoding.merkle import Frontier, Place, proof_from
 from interlock.encoding.values import Bytes32, Uint64
 from interlock.evidence.committees import Inclusion
 from interlock.evidence.receipt import OrderProof, Proofs
-from interlock.node.store import NodeStore
+from interlock.node.store import Store
 
 
-def proofs_of(store: NodeStore, settlement: Settlement, rotations: Sequence[RotationCertificate]) -> Proofs:
+def proofs_of(store: Store, settlement: Settlement, rotations: Sequence[RotationCertificate]) -> Proofs:
     """Give what a certified settlement's receipt needs, besides its certificate and its evidence."""
     ordered = settlement.order_certificate or store.order(settlement.id)
     order = None if ordered is None else OrderProof(ordered, inclusion_of(store, ordered.order, rotations))
@@ -32,7 +32,7 @@ def proofs_of(store: NodeStore, settlement: Settlement, rotations: Sequence[Rota
 
 
 def inclusion_of(
-    store: NodeStore, statement: Decision | Order, rotations: Sequence[RotationCertificate]
+    store: Store, statement: Decision | Order, rotations: Sequence[RotationCertificate]
 ) -> Inclusion | None:
     """Give the place of what a closed epoch certified, or None: for the newest epoch, or where the log has it not.
 

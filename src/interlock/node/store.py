@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from interlock.core.attestation import SignedAttestation
 from interlock.core.committee import MemberIndex
@@ -84,6 +85,62 @@ class BlockRecord:
     """Nodes of the log of decisions that were completed."""
     leaves: int
     """How many decisions and orders that log has since."""
+
+
+class Store(Protocol):
+    """What a node asks of its store; `NodeStore` is it, and says what each method gives."""
+
+    def save(self, record: BlockRecord) -> None:
+        """Keep one applied block; all of it or nothing."""
+        ...
+
+    def save_snapshot(self, height: int, content: bytes) -> None:
+        """Keep the replica's working state after a block that is kept."""
+        ...
+
+    def snapshot(self) -> tuple[Snapshot, EndedIndex] | None:
+        """Give the newest snapshot, and the index of what had ended by then."""
+        ...
+
+    def blocks(self, after: int = 0) -> Iterator[LogBlock]:
+        """Give the applied blocks after a height, in order."""
+        ...
+
+    def votes(self, settlement: SettlementId) -> list[tuple[MemberIndex, SignedAttestation]]:
+        """Give the votes that counted."""
+        ...
+
+    def document(self, evidence: Bytes32) -> bytes | None:
+        """Give an evidence document by its hash, or None."""
+        ...
+
+    def order(self, settlement: SettlementId) -> OrderCertificate | None:
+        """Give the newest certificate of a settlement's order, or None."""
+        ...
+
+    def leaves(self, height: int) -> int:
+        """Give how many decisions and orders the log had at the end of a block."""
+        ...
+
+    def leaf(self, hash_: Bytes32) -> int | None:
+        """Give the number of a decision or an order in their log, by its hash, or None."""
+        ...
+
+    def node_at(self, place: Place) -> Bytes32:
+        """Give a complete node of the log of decisions; KeyError where it is not complete yet."""
+        ...
+
+    def history(self, settlement: SettlementId, *, after: int = -1) -> list[dict[str, object]]:
+        """Give a settlement's timeline after a number."""
+        ...
+
+    def ended(self, settlement: SettlementId) -> Settlement | None:
+        """Give an ended settlement, or None."""
+        ...
+
+    def ended_ids(self, limit: int) -> list[SettlementId]:
+        """Give the ids of the newest ended settlements."""
+        ...
 
 
 class NodeStore:
