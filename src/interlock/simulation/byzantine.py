@@ -14,12 +14,12 @@ from dataclasses import replace
 from interlock.core.attestation import Attestation, Fact, SignedAttestation, attestation_digest
 from interlock.core.committee import Committee, Epoch, MemberIndex
 from interlock.core.decision import Decision, Outcome, SignedDecision, decision_digest
-from interlock.core.entry import Anchor, Attest, Entry, Instruct, SignDecisions
+from interlock.core.entry import Anchor, Attest, Certify, Entry, Instruct
 from interlock.core.instruction import LegIndex, SettlementId, legs_of, settlement_id
 from interlock.core.limits import EVERY_LEG
 from interlock.core.rejection import Rejection
 from interlock.encoding.canonical import encode
-from interlock.encoding.values import ZERO_BYTES32, Bytes32, Height, Uint32, Uint64
+from interlock.encoding.values import ZERO_BYTES32, Bytes32, Height, Uint32, Uint64, hex_of
 from interlock.entries import check
 from interlock.keys.signer import Signer
 from interlock.ledgers.protocol import Ledger, Observation, Sighting, Watch
@@ -29,6 +29,8 @@ from interlock.simulation.world import World
 
 PAUSE_MEAN_S = 1.0
 """Mean pause between two lies, so that there are many and the log is not full of them."""
+_HARMFUL = (Fact.HELD, Fact.HELD, Fact.DELIVERED, Fact.RETURNED, Fact.REFUSED, Fact.LOST, Fact.CONSENT)
+"""What does harm if it is believed, as often as it is said."""
 REPLAYED_MAX = 64
 """Newest entries of others that a forger keeps in hand."""
 
@@ -48,9 +50,9 @@ class LyingEyes(FarLedger):
             for each in seen.observations
             if not self._dice.chance(0.2)
         ]
-        if told:
-            watch, model = self._dice.choice(watches), self._dice.choice(told)
-            told.append(Observation(watch.settlement, watch.leg, self._dice.choice(tuple(Fact)), model.document))
+        watch = self._dice.choice(watches)
+        leg = LegIndex(Uint32(EVERY_LEG)) if self._dice.chance(0.2) else watch.leg
+        told.append(Observation(watch.settlement, leg, self._dice.choice(tuple(Fact)), None))
         return Sighting(tuple(told), seen.troubles)
 
 
@@ -58,15 +60,15 @@ class Forger:
     """One member's key in wrong hands."""
 
     def __init__(
-        self, world: World, network_id: Bytes32, committee: Committee, member: int, signer: Signer, log: OrderedLog
+        self, world: World, network_id: Bytes32, office: Callable[[], Committee], signer: Signer, log: OrderedLog
     ) -> None:
+        """Take a key; `office` gives the committee that reigns now."""
         self._world = world
         self._network_id = network_id
-        self._committee = committee
-        self._member = MemberIndex(Uint32(member))
+        self._office = office
         self._signer = signer
         self._log = log
-        self._dice = world.dice.split("forger", member)
+        self._dice = world.dice.split("forger", hex_of(signer.address))
         self._legs: dict[SettlementId, int] = {}
         self._overheard: list[bytes] = []
         self._newest: SettlementId | None = None
@@ -130,8 +132,12 @@ class Forger:
     # --- lies ---
 
     def _all_legs(self, id_: SettlementId) -> bytes:
-        fact = self._dice.choice((Fact.HELD, Fact.HELD, Fact.DELIVERED, Fact.RETURNED, Fact.REFUSED, Fact.LOST))
-        return encode(self._batch([self._signed(id_, leg, fact) for leg in range(self._legs[id_])]))
+        fact = self._dice.choice(
+            (Fact.HELD, Fact.HELD, Fact.DELIVERED, Fact.RETURNED, Fact.REFUSED, Fact.LOST, Fact.CONSENT)
+        )
+        whole = self._dice.choice((Fact.EXECUTED, Fact.NEVER, Fact.MET, Fact.UNMET))
+        votes = [self._signed(id_, leg, fact) for leg in range(self._legs[id_])]
+        return encode(self._batch([*votes, self._signed(id_, EVERY_LEG, whole)]))
 
     def _false_votes(self) -> bytes:
         return encode(self._votes(self._dice.whole(1, 6)))
@@ -166,9 +172,18 @@ class Forger:
     def _under_own_name(self, data: bytes) -> bytes:
         """Claim what another member said."""
         entry: Entry | Rejection = check.decode_entry(data)
-        return encode(replace(entry, member=self._member)) if isinstance(entry, Attest | SignDecisions) else data
+        return encode(replace(entry, member=self._member)) if isinstance(entry, Attest | Certify) else data
 
     # --- material ---
+
+    @property
+    def _committee(self) -> Committee:
+        return self._office()
+
+    @property
+    def _member(self) -> MemberIndex:
+        """Give its place in the committee in office; out of office it claims the first."""
+        return self._committee.index_of(self._signer.address) or MemberIndex(Uint32(0))
 
     def _votes(self, count: int) -> Attest:
         return self._batch([self._vote() for _ in range(count)])
@@ -187,10 +202,10 @@ class Forger:
         said = Attestation(id_, LegIndex(Uint32(leg)), fact, ZERO_BYTES32, ZERO_BYTES32, self._any_epoch())
         return SignedAttestation(said, self._signer.sign(attestation_digest(self._network_id, said)))
 
-    def _decisions(self, items: list[SignedDecision]) -> SignDecisions:
+    def _decisions(self, items: list[SignedDecision]) -> Certify:
         anchor = self._any_anchor()
-        over = check.batch_digest(self._network_id, self._committee, anchor, tuple(items))
-        return SignDecisions(self._member, anchor, tuple(items), self._signer.sign(over))
+        over = check.batch_digest(self._network_id, self._committee, anchor, items)
+        return Certify(self._member, anchor, tuple(items), (), (), self._signer.sign(over))
 
     def _decision(self, id_: SettlementId, outcome: Outcome) -> SignedDecision:
         decision = Decision(id_, outcome, self._any_epoch())

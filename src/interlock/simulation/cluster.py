@@ -6,7 +6,7 @@ restart is a new process with a new node on the disk that is left.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,13 +15,17 @@ from interlock.core.committee import Genesis, MemberIndex
 from interlock.core.entry import PartyEntry
 from interlock.core.instruction import SettlementId
 from interlock.core.rejection import Rejection
+from interlock.core.replica import Replica
 from interlock.encoding.values import Uint32
 from interlock.keys.signer import Signer
 from interlock.ledgers.protocol import Ledger
+from interlock.node.conditions import Conditions
+from interlock.node.follower import Change
 from interlock.node.node import Node, Parts
 from interlock.simulation.disk import Disk
 from interlock.simulation.faces import Faces
 from interlock.simulation.log_connection import LogConnection
+from interlock.simulation.narrator import Narrator
 from interlock.simulation.process import Process
 from interlock.simulation.world import World
 
@@ -42,7 +46,8 @@ class Machine:
     """One member's machine."""
 
     host: str
-    member: int
+    signer: Signer
+    """Its decision key."""
     disk: Disk
     ledgers: Mapping[str, Ledger]
     """As this machine reaches them."""
@@ -63,6 +68,18 @@ class Machine:
         return self.node is not None and not self.node.halted
 
 
+class WatchedNode(Node):
+    """A production node whose every block is told of, before it acts on it."""
+
+    def __init__(self, parts: Parts, on_applied: Callable[[Replica, Change], None]) -> None:
+        super().__init__(parts)
+        self._on_applied = on_applied
+
+    def _on_change(self, change: Change) -> None:
+        self._on_applied(self.replica, change)
+        super()._on_change(change)
+
+
 class Cluster:
     """All machines of one run."""
 
@@ -70,32 +87,33 @@ class Cluster:
         self,
         world: World,
         genesis: Genesis,
-        signers: Sequence[Signer],
         folder: Path,
         faces: Faces,
+        narrator: Narrator,
         *,
+        conditions: Callable[[str], Conditions],
         look_interval_s: float = 0.5,
     ) -> None:
-        """Prepare for machines; `signers` are the members' keys in order, `folder` takes their disks."""
+        """Prepare for machines; `folder` takes their disks, `conditions` gives what a host evaluates them with."""
         self._faces = faces
+        self._narrator = narrator
+        self._conditions = conditions
         self.machines: dict[str, Machine] = {}
         self._world = world
         self._genesis = genesis
-        self._signers = signers
         self._folder = folder
         self._look_interval_s = look_interval_s
 
-    def add(self, member: int, ledgers: Mapping[str, Ledger], *, is_sql: bool = False) -> Machine:
-        """Put up a machine for a member, with an empty disk; it does not run yet."""
-        host = f"node{member}"
+    def add(self, host: str, signer: Signer, ledgers: Mapping[str, Ledger], *, is_sql: bool = False) -> Machine:
+        """Put up a machine for a key, with an empty disk; it does not run yet."""
         dice = self._world.dice.split("disk", host)
         disk = Disk(self._folder / host, self._genesis.network_id, dice, is_sql=is_sql)
-        return self._put_up(Machine(host, member, disk, ledgers))
+        return self._put_up(Machine(host, signer, disk, ledgers))
 
     def add_twin(self, machine: Machine) -> Machine:
-        """Put up a second machine for a member, with a copy of its disk, as only a Byzantine member does."""
+        """Put up a second machine for a key, with a copy of its disk, as only a Byzantine member does."""
         host = f"{machine.host}-twin"
-        return self._put_up(Machine(host, machine.member, machine.disk.clone(self._folder / host), machine.ledgers))
+        return self._put_up(Machine(host, machine.signer, machine.disk.clone(self._folder / host), machine.ledgers))
 
     def start(self, machine: Machine) -> None:
         """Start a node on what its disk holds."""
@@ -177,19 +195,20 @@ class Cluster:
 
     def _node(self, machine: Machine) -> Node:
         record, store = machine.disk.mount()
-        return Node(
-            Parts(
-                genesis=self._genesis,
-                member=MemberIndex(Uint32(machine.member)),
-                signer=self._signers[machine.member],
-                record=record,
-                store=store,
-                log=LogConnection(machine.host, self._world.network, partial(self._faces.of, machine.host)),
-                ledgers=machine.ledgers,
-                look_interval_s=self._look_interval_s,
-                now=lambda: self._world.now() + machine.clock_ahead_s,
-            )
+        address, members = machine.signer.address, self._genesis.members
+        parts = Parts(
+            genesis=self._genesis,
+            member=MemberIndex(Uint32(members.index(address))) if address in members else None,
+            signer=machine.signer,
+            record=record,
+            store=store,
+            log=LogConnection(machine.host, self._world.network, partial(self._faces.of, machine.host)),
+            ledgers=machine.ledgers,
+            conditions=self._conditions(machine.host),
+            look_interval_s=self._look_interval_s,
+            now=lambda: self._world.now() + machine.clock_ahead_s,
         )
+        return WatchedNode(parts, partial(self._narrator.on_applied, address))
 
     def _let_go(self, machine: Machine) -> None:
         machine.process = machine.node = machine.running = None

@@ -8,14 +8,18 @@ nothing. Power may fail in the middle of a call too, before or after it took eff
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from interlock.core.committee import Epoch
+from interlock.core.entry import Anchor
+from interlock.core.instruction import SettlementId
+from interlock.core.rotation import Rotation
+from interlock.core.signing import OrderTerms, Refusal
 from interlock.encoding.values import Bytes32
-from interlock.keys.sign_once import Conflict, Permitted, RecordFailed, SignOnceRecord
-from interlock.node.store import BlockRecord, NodeStore
+from interlock.keys.sign_once import AskedDecision, RecordFailed, Shows, SignOnceRecord
 from interlock.simulation.dice import Dice
-from interlock.simulation.kept_store import KeptStore, SqlStore
+from interlock.simulation.kept_store import Kept, KeptStore, SqlStore
 from interlock.simulation.process import PowerCut
 
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
@@ -39,7 +43,7 @@ class Disk:
         self._network_id = network_id
         self._dice = dice
         self._is_sql = is_sql
-        self._kept: list[BlockRecord] = []
+        self._kept = Kept()
         self._synced = 0
         self._record: SignOnceRecord = SignOnceRecord.create(self._record_file)
         self._store: SqlStore | None = None
@@ -52,7 +56,7 @@ class Disk:
         self.on_cut: Callable[[], None] = lambda: None
         """Cuts the power of the machine."""
 
-    def mount(self) -> "tuple[DiskRecord, NodeStore | KeptStore]":
+    def mount(self) -> "tuple[DiskRecord, SqlStore | KeptStore]":
         """Give record and store as they are found now, for a process that starts."""
         self._record.close()
         record = DiskRecord(self._record_file, self)
@@ -64,16 +68,16 @@ class Disk:
 
     def lose_power(self) -> int:
         """Lose what was not synced; give the number of blocks that are gone."""
-        at_risk = min(len(self._kept) - self._synced, BLOCKS_AT_RISK_MAX)
+        at_risk = min(len(self._kept.records) - self._synced, BLOCKS_AT_RISK_MAX)
         lost = self._dice.below(at_risk + 1)
-        del self._kept[len(self._kept) - lost :]
-        self._synced = len(self._kept)
+        self._kept.cut(len(self._kept.records) - lost)
+        self._synced = len(self._kept.records)
         return lost
 
     def restore_backup(self, height: int) -> None:
         """Put back an old copy of the store, with the blocks up to a height; the record has no copies."""
-        del self._kept[height:]
-        self._synced = len(self._kept)
+        self._kept.cut(height)
+        self._synced = len(self._kept.records)
 
     def clone(self, folder: Path) -> "Disk":
         """Give another disk with the same content, as only a cheat makes one: two nodes with one key."""
@@ -81,7 +85,7 @@ class Disk:
         other.unmount()
         for file in self._record_file.parent.iterdir():
             shutil.copyfile(file, folder / file.name)
-        other._kept = list(self._kept)
+        other._kept = self._kept.copy()
         other._synced = self._synced
         return other
 
@@ -108,16 +112,31 @@ class DiskRecord(SignOnceRecord):
         super().__init__(path)
         self._disk = disk
 
-    def permit(
-        self, settlement: Bytes32, outcome: int, epoch: int, height: int, block_hash: Bytes32
-    ) -> Permitted | Conflict:
-        """Record durably; see `SignOnceRecord.permit`. RecordFailed, PowerCut."""
+    def permit_decisions(self, asked: Sequence[AskedDecision], epoch: Epoch, anchor: Anchor) -> Refusal | None:
+        """Record durably; see `SignOnceRecord`. RecordFailed, PowerCut."""
+        self._begin()
+        refusal = super().permit_decisions(asked, epoch, anchor)
+        self._disk.touch()
+        return refusal
+
+    def permit_order(self, settlement: SettlementId, order: OrderTerms, epoch: Epoch, anchor: Anchor) -> Refusal | None:
+        """Record durably; see `SignOnceRecord`. RecordFailed, PowerCut."""
+        self._begin()
+        refusal = super().permit_order(settlement, order, epoch, anchor)
+        self._disk.touch()
+        return refusal
+
+    def permit_rotation(self, rotation: Rotation, digest: Bytes32, anchor: Anchor, shows: Shows) -> Refusal | None:
+        """Record durably; see `SignOnceRecord`. RecordFailed, PowerCut."""
+        self._begin()
+        refusal = super().permit_rotation(rotation, digest, anchor, shows)
+        self._disk.touch()
+        return refusal
+
+    def _begin(self) -> None:
         self._disk.touch()
         if self._disk.is_failing:
             raise RecordFailed("the disk failed; nothing may be signed until it is mended")
-        answer = super().permit(settlement, outcome, epoch, height, block_hash)
-        self._disk.touch()
-        return answer
 
 
 def _is_there() -> bool:

@@ -24,6 +24,7 @@ class FarLedger:
 
     def __init__(self, ledger: Ledger, host: str, world: World) -> None:
         self.name = ledger.name
+        self.tells_consent = ledger.tells_consent
         self._ledger = ledger
         self._host = host
         self._world = world
@@ -35,6 +36,10 @@ class FarLedger:
     async def deliver(self, watch: Watch) -> None:
         """Bring a certificate; see `Ledger.deliver`."""
         await self._call(self._ledger.deliver, watch)
+
+    async def execute(self, watch: Watch) -> None:
+        """Bring an order; see `Ledger.execute`."""
+        await self._call(self._ledger.execute, watch)
 
     async def observe(self, watches: Sequence[Watch]) -> Sighting:
         """Look; see `Ledger.observe`."""

@@ -44,8 +44,16 @@ class Fault(StrEnum):
     decided twice."""
     LEDGER_OUTAGES = "ledger-outages"
     """A ledger is not reached."""
-    LEDGER_MOODS = "ledger-moods"
-    """Ledgers refuse, lose holds before they are final, and are slow to be final."""
+    REORGS = "reorgs"
+    """The chain replaces blocks that are not final."""
+    FREEZES = "freezes"
+    """Accounts are frozen, by a bank or an issuer, and thawed again."""
+    HALTS = "halts"
+    """Holds are halted by law, and let go again."""
+    THEFT = "theft"
+    """Holds are taken against the rules. Few seeds have it: what was stolen after a COMMIT is never delivered."""
+    ROTATIONS = "rotations"
+    """Committees hand over to others while everything goes on."""
     LIARS = "liars"
     """f members are Byzantine."""
     COLLUSION = "collusion"
@@ -54,7 +62,7 @@ class Fault(StrEnum):
     """Nodes keep their blocks in the production database instead of its twin."""
 
 
-_SHARES = {Fault.SQL: 1 / 16, Fault.LOG_FORKS: 1 / 16, Fault.COLLUSION: 0.0}
+_SHARES = {Fault.SQL: 1 / 16, Fault.THEFT: 1 / 8, Fault.ROTATIONS: 1 / 4, Fault.LOG_FORKS: 1 / 16, Fault.COLLUSION: 0.0}
 """Share of seeds that take a fault, where it is not half of them."""
 
 

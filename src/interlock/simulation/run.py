@@ -9,14 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from time import process_time
 
-from interlock.simulation.deals import run_all
+from interlock.auditor import event as told
+from interlock.core.decision import Outcome
+from interlock.core.instruction import SettlementId
+from interlock.simulation.deals import Deal
 from interlock.simulation.disk import memory_folder
-from interlock.simulation.judge import Witness, convicted, faults, honest, is_over
-from interlock.simulation.log_connection import LogConnection
+from interlock.simulation.judge import Witness, faults, honest, is_over
 from interlock.simulation.memo import Memo, remembering
 from interlock.simulation.plan import Plan
 from interlock.simulation.scene import Scene, make_scene
 from interlock.simulation.storms import rage
+from interlock.simulation.world import EPOCH_S
 
 BEGIN_WITHIN_S = 20.0
 """Virtual seconds within which all deals begin."""
@@ -41,8 +44,8 @@ class Result:
     """Settlements that ended, committed or aborted."""
     committed: int
     violations: tuple[str, ...]
-    convicted: tuple[int, ...]
-    """Members against whom there is proof that they signed twice."""
+    detected: int
+    """What was broken by more than f liars, and is proven against them."""
     trace: str
     """The hash of everything that happened."""
     recent: tuple[str, ...]
@@ -70,30 +73,36 @@ def run(plan: Plan, *, has_memo: bool = True) -> Result:
 
 
 async def _play(scene: Scene, plan: Plan) -> Result:
+    world, narrator = scene.world, scene.narrator
     witness = Witness(scene)
     scene.log.start()
-    await _configure(scene)
+    await scene.governor.configure(scene.first)
     for machine in scene.cluster.machines.values():
         scene.cluster.start(machine)
-    forging = [asyncio.ensure_future(each.run()) for each in scene.forgers]
-    await scene.world.later(0.5)
-    dice = scene.world.dice.split("deals")
-    begins = sorted(dice.between(0.5, BEGIN_WITHIN_S) for _ in range(plan.settlements))
-    deals = [scene.parties.deal(number, begins_s) for number, begins_s in enumerate(begins)]
-    await asyncio.gather(run_all(scene.parties, deals), rage(scene, plan, CALM_S))
+    side = [asyncio.ensure_future(each) for each in (scene.houses.run(), *(each.run() for each in scene.forgers))]
+    await world.later(0.5)
+    await asyncio.gather(scene.parties.run_all(_deals(scene, plan)), rage(scene, plan, CALM_S))
+    if plan.is_log_honest:
+        narrator.feed(told.FaultsStopped(int(world.now())))
     await _until_over(scene, PATIENCE_S if plan.is_log_honest else BROKEN_PATIENCE_S)
-    for each in forging:
+    for each in side:
         each.cancel()
-    await asyncio.gather(*forging, return_exceptions=True)
-    violations = tuple(faults(scene, plan, witness))
-    result = _result(scene, plan, violations)
+    await asyncio.gather(*side, return_exceptions=True)
+    scene.houses.finish()
+    narrator.feed(told.Finished(int(world.now())))
+    result = _result(scene, plan, tuple(faults(scene, plan, witness)))
     for machine in scene.cluster.machines.values():
         await scene.cluster.stop(machine)
     return result
 
 
-async def _configure(scene: Scene) -> None:
-    await LogConnection("operator", scene.world.network, lambda: scene.log).submit(scene.configure)
+def _deals(scene: Scene, plan: Plan) -> list[Deal]:
+    dice = scene.world.dice.split("deals")
+    begins = sorted(dice.between(0.5, BEGIN_WITHIN_S) for _ in range(plan.settlements))
+    return [
+        scene.market.deal(number, begins_s, EPOCH_S + int(begins_s), dice.split(number))
+        for number, begins_s in enumerate(begins)
+    ]
 
 
 async def _until_over(scene: Scene, patience_s: float) -> None:
@@ -104,16 +113,20 @@ async def _until_over(scene: Scene, patience_s: float) -> None:
 
 
 def _result(scene: Scene, plan: Plan, violations: tuple[str, ...]) -> Result:
-    nodes = [each.node for each in honest(scene) if each.node is not None]
-    ended = {id_: each for node in nodes for id_, each in node.replica.ended.items()}
+    ended: dict[SettlementId, Outcome] = {}
+    for node in (each.node for each in honest(scene)):
+        for id_ in () if node is None else node.replica.ended:
+            known = node.replica.ended.get(id_) if node is not None else None
+            if known is not None:
+                ended[id_] = known.decision.outcome
     world = scene.world
     return Result(
         plan=plan,
         settlements=plan.settlements,
         decided=len(ended),
-        committed=sum(each.decision.outcome.name == "COMMIT" for each in ended.values()),
+        committed=sum(each is Outcome.COMMIT for each in ended.values()),
         violations=(*violations, *(f"complaint: {each}" for each in world.loop.complaints)),
-        convicted=tuple(sorted(convicted(scene))),
+        detected=len(scene.narrator.auditor.detected()),
         trace=world.trace.digest(),
         recent=tuple(world.trace.recent) if violations else (),
         virtual_s=world.loop.time(),

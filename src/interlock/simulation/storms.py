@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from interlock.simulation.cluster import Machine
 from interlock.simulation.dice import Dice
+from interlock.simulation.houses import CHAIN
 from interlock.simulation.log_service import LogService
 from interlock.simulation.plan import Fault, Plan
 from interlock.simulation.scene import Scene
@@ -86,7 +87,7 @@ async def _disk_full(scene: Scene, dice: Dice, calm_s: float) -> None:
 
 
 async def _partitions(scene: Scene, dice: Dice, calm_s: float) -> None:
-    hosts = [*scene.cluster.machines, scene.log.name, *scene.ledgers]
+    hosts = [*scene.cluster.machines, scene.log.name, *scene.houses.books]
     while await _goes_on(scene, dice, 3.0, calm_s):
         scene.world.network.part(dice.some(hosts, dice.choice((0.2, 0.5))))
         await _goes_on(scene, dice, 3.0, calm_s)
@@ -94,7 +95,7 @@ async def _partitions(scene: Scene, dice: Dice, calm_s: float) -> None:
 
 
 async def _slow_hosts(scene: Scene, dice: Dice, calm_s: float) -> None:
-    hosts = [*scene.cluster.machines, scene.log.name, *scene.ledgers]
+    hosts = [*scene.cluster.machines, scene.log.name, *scene.houses.books]
     while await _goes_on(scene, dice, 3.0, calm_s):
         host = dice.choice(hosts)
         scene.world.network.slow(host, dice.choice((10.0, 100.0, 1_000.0)))
@@ -129,14 +130,14 @@ async def _two_faces(scene: Scene, dice: Dice, calm_s: float) -> None:
     if not await _goes_on(scene, dice, 10.0, calm_s):
         return
     machines = scene.cluster.machines
-    honest = [each for each in machines.values() if each.member not in scene.liars]
-    twins = [scene.cluster.add_twin(each) for each in tuple(machines.values()) if each.member in scene.liars]
+    honest = [each for each in machines.values() if scene.is_honest(each)]
+    twins = [scene.cluster.add_twin(each) for each in tuple(machines.values()) if not scene.is_honest(each)]
     height = max(1, scene.log.head.height - dice.choice((0, 1, 5, 20)))
     face = scene.faces.fork([], height)
     for machine in (*twins, *dice.sample(honest, dice.whole(1, len(honest) - 1))):
         _move(scene, machine, face, height)
     # Where more than f collude, each face has all that it needs as it is.
-    while len(scene.liars) <= scene.committee.faulty_max and await _goes_on(scene, dice, 5.0, calm_s):
+    while len(scene.liars) <= scene.first.faulty_max and await _goes_on(scene, dice, 5.0, calm_s):
         _move(scene, dice.choice(honest), dice.choice(scene.faces.all), height)
 
 
@@ -157,10 +158,50 @@ async def _clocks(scene: Scene, dice: Dice, calm_s: float) -> None:
 
 async def _ledger_outages(scene: Scene, dice: Dice, calm_s: float) -> None:
     while await _goes_on(scene, dice, 4.0, calm_s):
-        ledger = dice.choice(tuple(scene.ledgers))
+        ledger = dice.choice(tuple(scene.houses.books))
         scene.world.network.isolate(ledger)
         await _goes_on(scene, dice, 4.0, calm_s)
         scene.world.network.rejoin(ledger)
+
+
+async def _reorgs(scene: Scene, dice: Dice, calm_s: float) -> None:
+    chain = scene.houses.books[CHAIN]
+    while await _goes_on(scene, dice, 2.0, calm_s):
+        depth = dice.below(scene.houses.reorg_depth_max() + 1)
+        chain.reorg(depth)
+        scene.world.trace.note(CHAIN, f"replaces {depth} blocks")
+
+
+async def _freezes(scene: Scene, dice: Dice, calm_s: float) -> None:
+    while await _goes_on(scene, dice, 3.0, calm_s):
+        book = dice.choice(tuple(scene.houses.books.values()))
+        account = dice.choice(scene.houses.accounts[book.name])
+        book.freeze(account)
+        await _goes_on(scene, dice, 3.0, calm_s)
+        book.thaw(account)
+
+
+async def _halts(scene: Scene, dice: Dice, calm_s: float) -> None:
+    while await _goes_on(scene, dice, 3.0, calm_s):
+        held = scene.houses.held()
+        if held:
+            book, place = dice.choice(held)
+            book.halt(*place)
+            await _goes_on(scene, dice, 3.0, calm_s)
+            book.resume(*place)
+
+
+async def _theft(scene: Scene, dice: Dice, calm_s: float) -> None:
+    while await _goes_on(scene, dice, 8.0, calm_s):
+        held = scene.houses.held()
+        if held:
+            book, place = dice.choice(held)
+            book.lose(*place)
+
+
+async def _rotations(scene: Scene, dice: Dice, calm_s: float) -> None:
+    while await _goes_on(scene, dice, 8.0, calm_s):
+        await scene.governor.rotate(scene.office(), scene.convicted())
 
 
 _STORMS: Mapping[Fault, Storm] = {
@@ -175,6 +216,11 @@ _STORMS: Mapping[Fault, Storm] = {
     Fault.COLLUSION: _two_faces,
     Fault.CLOCKS: _clocks,
     Fault.LEDGER_OUTAGES: _ledger_outages,
+    Fault.REORGS: _reorgs,
+    Fault.FREEZES: _freezes,
+    Fault.HALTS: _halts,
+    Fault.THEFT: _theft,
+    Fault.ROTATIONS: _rotations,
 }
 
 
