@@ -1,6 +1,7 @@
 """The committee's operators: they put the registry in force, and hand the committee over to another."""
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 
 from interlock.core.committee import Committee
 from interlock.core.entry import Configure, Entry, Rotate
@@ -29,10 +30,12 @@ class Governor:
         world: World,
         network_id: Bytes32,
         signers: Mapping[Address, Signer],
+        liars: AbstractSet[Address],
         log: LogConnection,
         confirmations: int,
     ) -> None:
-        """Take the keys of everybody who is or may come into office, save those of Byzantine members."""
+        """Take the keys of everybody who is or may come into office; Byzantine members sign where they are needed."""
+        self._liars = liars
         self._world = world
         self._network_id = network_id
         self._signers = signers
@@ -57,7 +60,7 @@ class Governor:
     async def rotate(self, committee: Committee, convicted: Iterable[Address]) -> None:
         """Let one of the honest members, and all that were convicted, give place to others; in another order."""
         leaving = set(convicted)
-        honest = [each for each in committee.members if each in self._signers and each not in leaving]
+        honest = [each for each in committee.members if each not in self._liars | leaving]
         leaving.add(self._dice.choice(honest))
         spare = [each for each in self._signers if each not in committee.members]
         staying = [each for each in committee.members if each not in leaving]
@@ -71,8 +74,8 @@ class Governor:
         await self._bring(Rotate(SignedSuccession(succession, self._sign(committee, digest))))
 
     def _sign(self, committee: Committee, digest: Bytes32) -> tuple[PartySignature, ...]:
-        """Give the signatures of a quorum of honest members."""
-        signing = [each for each in committee.members if each in self._signers][: committee.quorum]
+        """Give the signatures of a quorum, of honest members first."""
+        signing = sorted(committee.members, key=lambda each: each in self._liars)[: committee.quorum]
         return tuple(PartySignature(each, self._signers[each].sign(digest)) for each in signing)
 
     async def _bring(self, entry: Entry) -> None:

@@ -44,7 +44,7 @@ class Houses:
         self.accounts: dict[str, list[str]] = {}
         """Of the parties, by ledger."""
         self._confirmations = confirmations
-        self._closed = 0
+        self._unfinal = 0
         self._holds: dict[tuple[str, Place], None] = {}
         self._narrator = narrator
         self._world = world
@@ -67,13 +67,16 @@ class Houses:
         """Let clocks go on, for ever."""
         while True:
             await self._world.later(self._interval_s * self._dice.between(0.5, 1.5))
-            self._closed += 1
+            self._unfinal = min(self._unfinal + 1, self._confirmations)
             for book in self.books.values():
                 book.advance(int(self._world.now()))
 
-    def reorg_depth_max(self) -> int:
-        """Give how many closed blocks of the chain are not final."""
-        return min(self._closed, self._confirmations)
+    def reorg(self, depth: int) -> None:
+        """Let the chain replace the block under way and so many closed ones, or as many as are not final."""
+        depth = min(depth, self._unfinal)
+        self._unfinal -= depth
+        self.books[CHAIN].reorg(depth)
+        self._world.trace.note(CHAIN, f"replaces {depth} blocks")
 
     def held(self) -> list[tuple[Book, Place]]:
         """Give the holds that stand, as far as is final."""
@@ -86,6 +89,14 @@ class Houses:
         elif isinstance(event, Captured | Released):
             self._holds.pop((event.ledger, Place(SettlementId(Bytes32(event.settlement)), event.leg)), None)
         self._narrator.on_ledger(event)
+
+    def calm(self) -> None:
+        """Lift every halt and every freeze; a reorganisation may have undone an earlier lifting."""
+        for book, place in self.held():
+            book.resume(*place)
+        for name, book in self.books.items():
+            for account in self.accounts[name]:
+                book.thaw(account)
 
     def finish(self) -> None:
         """Close what is open, and let every balance be told."""

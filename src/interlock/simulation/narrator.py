@@ -5,26 +5,50 @@ auditor shares no code with any of them: everything is handed over as strings, i
 goes into the trace.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from interlock.auditor import event as told
 from interlock.auditor import ledger_event
 from interlock.auditor.auditor import Auditor
+from interlock.auditor.event import ABORT
+from interlock.core.attestation import Fact
 from interlock.core.committee import FIRST_EPOCH, Genesis
-from interlock.core.decision import AnyCertificate
+from interlock.core.decision import AnyCertificate, MemberSignature
 from interlock.core.entry import Evidence
 from interlock.core.fraud import AttestationFraud, CertificateFraud, DecisionFraud, Fraud, OrderFraud
 from interlock.core.instruction import Instruction, SettlementId, ledger_of, legs_of, signer_of
 from interlock.core.order import OrderCertificate
 from interlock.core.replica import Replica
 from interlock.core.rotation import next_epoch
+from interlock.core.settlement import Settlement
 from interlock.encoding.values import ZERO_BYTES32, Address, hex_of
 from interlock.ledgers.memory.event import BalanceChanged, BalanceStated, BooksClosed, LedgerEvent
 from interlock.ledgers.memory.transfer import own_legs, transfer_of
 from interlock.node.follower import Change
 from interlock.simulation.world import World
+
+Ordered = tuple[str, int]
+"""An order's ledger and last valid time."""
+
+
+class Said(NamedTuple):
+    """What a certificate says."""
+
+    outcome: str
+    """Empty where it is an order's."""
+    order: Ordered | None
+    """The order; of an ABORT the one whose NEVER stands in the log that decided it."""
+
+    def contradicts(self, other: "Said") -> bool:
+        """Tell whether no honest member signs both."""
+        if self.outcome and other.outcome:
+            return self.outcome != other.outcome
+        if not self.outcome and not other.outcome:
+            return self.order != other.order
+        return ABORT in {self.outcome, other.outcome} and self.order != other.order
+
 
 _UNTRACED = (BalanceChanged, BalanceStated, BooksClosed)
 """What follows from other events."""
@@ -38,9 +62,8 @@ class Narrator:
         self.auditor = Auditor(expects_detection=expects_detection)
         self._world = world
         self._members: dict[int, tuple[Address, ...]] = {}
-        self._certified: dict[SettlementId, dict[str, frozenset[str]]] = {}
-        """By settlement and outcome, who signed the first certificate."""
-        self._ordered: set[tuple[SettlementId, int]] = set()
+        self._certified: dict[bytes, dict[Said, dict[int, frozenset[str]]]] = {}
+        """By settlement, what was certified, and epoch: who signed."""
         self._accused: set[tuple[str, bytes]] = set()
         self._office(FIRST_EPOCH, genesis.members)
 
@@ -94,7 +117,7 @@ class Narrator:
             if after.decision is not None and (before is None or before.decision is None):
                 self.feed(told.NodeDecided(name, after.id, after.decision.outcome.name, after.decided_at))
             if after.certificate is not None and (before is None or before.certificate is None):
-                self._on_certificate(after.certificate)
+                self._on_certificate(after, after.certificate)
             if after.order_certificate is not None:
                 self._on_order(after.order_certificate)
         if applied.rotated is not None:
@@ -106,31 +129,44 @@ class Narrator:
                     self._accuse(type(entry.fraud).__name__, hex_of(culprit), _about(entry.fraud))
         self.feed(told.StateHash(name, replica.height, replica.state_hash()))
 
-    def _on_certificate(self, certificate: AnyCertificate) -> None:
-        decision = certificate.decision
-        outcome, settlement = decision.outcome.name, decision.settlement
-        members = self._members[decision.epoch]
-        signers = tuple(hex_of(members[each.member]) for each in certificate.signatures)
-        known = self._certified.setdefault(settlement, {})
-        if outcome in known:
-            return
-        known[outcome] = frozenset(signers)
-        self._world.trace.note("committee", f"certified {outcome}", settlement)
-        self.feed(told.CertificateFormed(settlement, outcome, decision.epoch, signers))
-        if len(known) > 1:
-            # Whoever has both can prove it: those who signed both lied, and nobody else is named.
-            for culprit in sorted(frozenset.intersection(*known.values())):
-                self._accuse("two certificates", culprit, settlement)
+    def _on_certificate(self, settlement: Settlement, certificate: AnyCertificate) -> None:
+        decision, order = certificate.decision, settlement.order
+        never = order if order is not None and settlement.stands(Fact.NEVER) else None
+        said = Said(decision.outcome.name, None if never is None else (never.ledger, never.last_valid))
+        signers = self._signers(decision.epoch, certificate.signatures)
+        if self._is_new(settlement.id, said, decision.epoch, signers):
+            self.feed(told.CertificateFormed(settlement.id, said.outcome, decision.epoch, signers))
+            self._convict(settlement.id, said)
 
     def _on_order(self, certificate: OrderCertificate) -> None:
         order = certificate.order
-        if (order.settlement, order.epoch) in self._ordered:
-            return
-        self._ordered.add((order.settlement, order.epoch))
-        members = self._members[order.epoch]
-        signers = tuple(hex_of(members[each.member]) for each in certificate.signatures)
-        self._world.trace.note("committee", "certified the order", order.settlement)
-        self.feed(told.OrderCertified(order.settlement, order.ledger, order.last_valid, order.epoch, signers))
+        said = Said("", (order.ledger, order.last_valid))
+        signers = self._signers(order.epoch, certificate.signatures)
+        if self._is_new(order.settlement, said, order.epoch, signers):
+            self.feed(told.OrderCertified(order.settlement, order.ledger, order.last_valid, order.epoch, signers))
+            self._convict(order.settlement, said)
+
+    def _signers(self, epoch: int, signatures: Sequence[MemberSignature]) -> tuple[str, ...]:
+        members = self._members[epoch]
+        return tuple(hex_of(members[each.member]) for each in signatures)
+
+    def _is_new(self, settlement: bytes, said: Said, epoch: int, signers: tuple[str, ...]) -> bool:
+        """Note a certificate; tell whether it is the first of its epoch that says this."""
+        by_epoch = self._certified.setdefault(settlement, {}).setdefault(said, {})
+        if epoch in by_epoch:
+            return False
+        by_epoch[epoch] = frozenset(signers)
+        self._world.trace.note("committee", f"certified {said} in {epoch}", settlement)
+        return True
+
+    def _convict(self, settlement: bytes, said: Said) -> None:
+        """Accuse those who signed this and what it contradicts, as whoever has both certificates can prove."""
+        certified = self._certified[settlement]
+        mine = frozenset().union(*certified[said].values())
+        for other, by_epoch in certified.items():
+            if said.contradicts(other):
+                for culprit in sorted(mine & frozenset().union(*by_epoch.values())):
+                    self._accuse("two certificates", culprit, settlement)
 
     def _accuse(self, kind: str, culprit: str, settlement: bytes) -> None:
         if (culprit, settlement) not in self._accused:

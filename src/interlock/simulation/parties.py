@@ -27,8 +27,10 @@ from interlock.simulation.world import World
 
 RETRY_S = 1.0
 """Pause before a party tries another node."""
-LATE_S = 120.0
-"""How long after `prepareBy` a party still tries to bring what a hold stands for."""
+LATE_S = 5.0
+"""How long after `prepareBy` a party still tries to bring what no hold stands for."""
+HELD_BACK_MAX_S = 60.0
+"""How long a party keeps back an instruction for which a hold stands; then it is brought, however long it takes."""
 
 _GOOD = {Reason.NOTHING_NEW, Reason.ALREADY_DECIDED}
 """Refusals that tell a party that its entry was ordered before."""
@@ -94,7 +96,7 @@ class Parties:
         leg = dice.below(len(legs_of(deal.terms)))
         watch = Watch(deal.id, deal.terms, LegIndex(Uint32(leg)), signatures=entry.signatures)
         self._books[ledger_of(legs_of(deal.terms)[leg]) or ""].prepare(watch)
-        await self._world.later(dice.wait(10.0))
+        await self._world.later(min(dice.wait(10.0), HELD_BACK_MAX_S))
         is_shy = dice.chance(0.5)
         await self._bring(deal, Instruct(None, redact(deal.terms), entry.signatures) if is_shy else entry, dice)
         if is_shy:  # what nobody could read is told at last
@@ -102,8 +104,9 @@ class Parties:
             await self._bring(deal, entry, dice)
 
     async def _bring(self, deal: Deal, entry: PartyEntry, dice: Dice) -> None:
-        """Try one node after another until one has applied the entry, or it is much too late."""
-        while self._world.now() <= deal.terms.prepare_by + LATE_S:
+        """Try one node after another until one has applied the entry, or until it is too late and no hold stands."""
+        until = deal.terms.prepare_by + LATE_S
+        while self._world.now() <= until or deal.course is Course.HOLD_FIRST:
             machines = [each for each in self._cluster.machines.values() if each.is_up]
             if machines and await self._is_taken(dice.choice(machines), entry):
                 if dice.chance(0.1):  # the same again through another door changes nothing

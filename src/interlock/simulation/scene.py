@@ -96,7 +96,7 @@ def make_scene(plan: Plan, folder: Path, memo: Memo | None) -> Scene:
         far: Mapping[str, Ledger] = {name: eyes(MemoryLedger(book), host, world) for name, book in houses.books.items()}
         cluster.add(host, signer, far, is_sql=Fault.SQL in plan.faults)
     forging = [each for each in signers if each.address in liars] if plan.is_log_honest else []
-    keys = {each.address: each for each in signers if each.address not in liars}
+    keys = {each.address: each for each in signers}
     scene = Scene(
         world=world,
         first=first,
@@ -111,7 +111,7 @@ def make_scene(plan: Plan, folder: Path, memo: Memo | None) -> Scene:
         ),
         parties=Parties(world, cluster, network_id, party_signers, houses.books, narrator),
         governor=Governor(
-            world, network_id, keys, LogConnection("governor", world.network, lambda: log), confirmations
+            world, network_id, keys, liars, LogConnection("governor", world.network, lambda: log), confirmations
         ),
         narrator=narrator,
         liars=liars,

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 from interlock.simulation.cluster import Machine
 from interlock.simulation.dice import Dice
-from interlock.simulation.houses import CHAIN
 from interlock.simulation.log_service import LogService
 from interlock.simulation.plan import Fault, Plan
 from interlock.simulation.scene import Scene
 
 STEPS_MAX = 400
 """Callbacks of a node within which a planned crash falls: enough for any await of one block's work to be hit."""
+REORG_DEPTH_MAX = 4
+"""Closed blocks that a reorganisation replaces, where so many are not final."""
 TOUCHES_MAX = 40
 """Moments of calls to the disk within which a planned power cut falls."""
 
@@ -34,6 +35,7 @@ def calm(scene: Scene) -> None:
     """End all faults, and start what is down."""
     scene.world.trace.note("world", "calm")
     scene.world.network.clear()
+    scene.houses.calm()
     for face in scene.faces.all:
         face.skew_s = 0.0
         face.censor = lambda _host, _entry: False
@@ -165,11 +167,8 @@ async def _ledger_outages(scene: Scene, dice: Dice, calm_s: float) -> None:
 
 
 async def _reorgs(scene: Scene, dice: Dice, calm_s: float) -> None:
-    chain = scene.houses.books[CHAIN]
     while await _goes_on(scene, dice, 2.0, calm_s):
-        depth = dice.below(scene.houses.reorg_depth_max() + 1)
-        chain.reorg(depth)
-        scene.world.trace.note(CHAIN, f"replaces {depth} blocks")
+        scene.houses.reorg(dice.below(REORG_DEPTH_MAX + 1))
 
 
 async def _freezes(scene: Scene, dice: Dice, calm_s: float) -> None:
