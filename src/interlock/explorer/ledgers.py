@@ -91,7 +91,7 @@ def _holds(stage: Stage, deal: Deal, leg: Leg) -> Iterator[Action]:
         return Action(label, fields, change, is_fair=False)
 
     yield action("Hold", f"asks {stage.words(side)} to hold leg {leg.index}{_of(deal)}", Obstacle.NONE)
-    if not side.kind.is_vault and Trouble.REFUSAL in stage.scene.troubles:
+    if Trouble.REFUSAL in stage.troubles_of(leg):
         yield action("Refuse", f"is refused the hold of leg {leg.index}{_of(deal)}", Obstacle.LASTING)
 
 
@@ -144,7 +144,7 @@ def _settles(stage: Stage, deal: Deal, leg: Leg, outcome: Outcome, field: Field)
 
 def _misfortunes(stage: Stage, deal: Deal, leg: Leg) -> Iterator[Action]:
     """Give what may happen to a hold besides its certificate."""
-    side, troubles, index = stage.sides[leg.ledger], stage.scene.troubles, leg.index
+    side, troubles, index = stage.sides[leg.ledger], stage.troubles_of(leg), leg.index
 
     def action(name: str, actor: str, does: str, act: Act, step: object, *, is_fair: bool = False) -> Action:
         def change(books: int) -> tuple[int] | None:
@@ -156,7 +156,7 @@ def _misfortunes(stage: Stage, deal: Deal, leg: Leg) -> Iterator[Action]:
 
     if Trouble.THEFT in troubles:
         yield action("Lose", "a thief", "takes the hold of", Act.LOSE, lambda page, _: rules.lose(page, index)[0])
-    if Trouble.HALT in troubles and not side.kind.is_vault:
+    if Trouble.HALT in troubles:
         yield action("Halt", "a court", "halts the hold of", Act.HALT, lambda page, _: rules.halt(page, index)[0])
         lift = lambda page, _: rules.resume(page, index)[0]  # noqa: E731 - one of a row of them
         yield action("Resume", "a court", "lifts the halt of", Act.HALT, lift, is_fair=True)
@@ -166,7 +166,7 @@ def _misfortunes(stage: Stage, deal: Deal, leg: Leg) -> Iterator[Action]:
             return rules.release(page, index, can_pay=not books.is_barred)[0]
 
         yield action("Release", "payer and payee", "end the hold of", Act.RELEASE, release)
-    if Trouble.FREEZE in troubles and side.kind.is_vault:
+    if Trouble.FREEZE in troubles:
 
         def redirect(page: Page, _: Books) -> Page:
             outcome = page.leg(index).outcome

@@ -37,7 +37,7 @@ def member_actions(stage: Stage) -> Iterator[Action]:
     for deal in stage.deals:
         for (leg, fact), field in deal.facts.items():
             eyes = eyes_on(stage, deal, leg, fact)
-            if stage.counts_of(fact).is_fleeting:
+            if stage.counts_of(deal, leg, fact).is_fleeting:
                 yield _sees(stage, deal, leg, fact, field, eyes)
             yield from _votes(stage, deal, leg, fact, field, eyes)
         for outcome, field in deal.outcomes.items():
@@ -100,7 +100,7 @@ def _eyes_on_order(stage: Stage, deal: Deal, fact: Fact) -> Eyes:
 
 def _sees(stage: Stage, deal: Deal, leg: int, fact: Fact, field: Field, eyes: Eyes) -> Action:
     """Let one more member see a fact on the final books, and mean to vote for it."""
-    counts = stage.counts_of(fact)
+    counts = stage.counts_of(deal, leg, fact)
 
     def change(count: int, *seen: int) -> tuple[int, ...] | None:
         made = counts.make(count) if eyes.shows(*seen) else None
@@ -112,7 +112,7 @@ def _sees(stage: Stage, deal: Deal, leg: int, fact: Fact, field: Field, eyes: Ey
 
 def _votes(stage: Stage, deal: Deal, leg: int, fact: Fact, field: Field, eyes: Eyes) -> Iterator[Action]:
     """Let the log count one more vote: of those under way, or of a fact that stays true from the next who looks."""
-    kernel, counts = stage.kernel, stage.counts_of(fact)
+    kernel, counts = stage.kernel, stage.counts_of(deal, leg, fact)
     of, arguments = _fact_words(deal, leg, fact), _arguments(deal, leg, fact)
 
     def tally(log: int, members: Sequence[int]) -> int:

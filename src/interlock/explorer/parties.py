@@ -98,7 +98,7 @@ def _reopens(stage: Stage, deal: Deal) -> Action:
     """Somebody brings the clear terms of what has ended while nobody could see all of it; votes begin anew."""
     party = deal.signers[0]
     entry = instruct(deal.terms, party)
-    counts = [stage.counts_of(fact) for _, fact in deal.facts] + [stage.counts for _ in deal.outcomes]
+    counts = [stage.counts_of(deal, *each) for each in deal.facts] + [stage.counts for _ in deal.outcomes]
     signed = deal.signed.get(party)
 
     def change(log: int, *numbers: int) -> tuple[int, ...] | None:

@@ -56,6 +56,8 @@ class Scene:
 
     deals: tuple[Instruction, ...]
     troubles: Trouble = Trouble.NONE
+    hit: tuple[int, ...] = ()
+    """The legs whose holds may be stolen, halted or ended by consent; empty for all."""
     phases: tuple[int, ...] = (OPEN_S, LATE_S)
     """The moments of log time at which something becomes due, after the beginning."""
     is_signed: bool = True

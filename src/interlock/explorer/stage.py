@@ -90,7 +90,6 @@ class Stage:
         self.lasting = Counts(self.quorum, is_fleeting=False, is_eager=is_eager, is_coarse=scene.is_coarse)
         """Of facts that once true stay true."""
         self.has_liar = bool(scene.troubles & (Trouble.LIAR | Trouble.EAGER_LIAR))
-        self._fleeting = _fleeting(scene)
         self.layout = Layout()
         self.log = self.layout.number("the log", scene.log_bits, self._show_log)
         names = sorted({name for deal in scene.deals for leg in legs_of(deal) if (name := ledger_of(leg)) is not None})
@@ -110,9 +109,18 @@ class Stage:
         """Tell whether a quorum's signatures are out in the world, whether or not the log has them."""
         return self.counts[count].made + (1 if self.has_liar else 0) >= self.quorum
 
-    def counts_of(self, fact: Fact) -> Counts:
+    def troubles_of(self, leg: Leg) -> Trouble:
+        """Give the troubles that can come over a leg."""
+        troubles = self.scene.troubles
+        if self.scene.hit and leg.index not in self.scene.hit:
+            troubles &= ~(Trouble.THEFT | Trouble.RELEASE | Trouble.HALT)
+        is_vault = self.sides[leg.ledger].kind.is_vault
+        return troubles & ~(Trouble.HALT | Trouble.REFUSAL if is_vault else Trouble.FREEZE)
+
+    def counts_of(self, deal: Deal, leg: int, fact: Fact) -> Counts:
         """Give how votes for a fact are counted here."""
-        return self.counts if fact in self._fleeting else self.lasting
+        troubles = self.scene.troubles & Trouble.FORGETFUL if leg == EVERY_LEG else self.troubles_of(deal.legs[leg])
+        return self.counts if _is_fleeting(troubles, fact) else self.lasting
 
     @staticmethod
     def words(side: Side) -> str:
@@ -162,7 +170,7 @@ class Stage:
             }
         for leg, fact in self._facts_of(deal):
             which = "the whole" if leg == EVERY_LEG else f"leg {leg}"
-            deal.facts[leg, fact] = self._count(f"{prefix}{fact.name} of {which}", self.counts_of(fact))
+            deal.facts[leg, fact] = self._count(f"{prefix}{fact.name} of {which}", self.counts_of(deal, leg, fact))
         for outcome in Outcome:
             deal.outcomes[outcome] = self._count(f"{prefix}signatures under {outcome.name}", self.counts)
         if terms.pivot:
@@ -185,19 +193,18 @@ class Stage:
 
     def _facts_of(self, deal: Deal) -> Iterator[tuple[int, Fact]]:
         """Give the facts that can come true in this scene."""
-        troubles = self.scene.troubles
         for leg in deal.legs:
             if leg.is_pivot:
                 continue
-            kind = self.sides[leg.ledger].kind
-            if leg.payer in self.scene.wallets and kind.is_vault:
+            troubles = self.troubles_of(leg)
+            if leg.payer in self.scene.wallets and self.sides[leg.ledger].kind.is_vault:
                 yield leg.index, Fact.SIGNED
             yield leg.index, Fact.HELD
             yield leg.index, Fact.DELIVERED
             yield leg.index, Fact.RETURNED
-            if (Trouble.FREEZE if kind.is_vault else Trouble.REFUSAL) in troubles:
+            if troubles & (Trouble.FREEZE | Trouble.REFUSAL):
                 yield leg.index, Fact.REFUSED
-            if Trouble.THEFT in troubles or (Trouble.HALT in troubles and not kind.is_vault):
+            if troubles & (Trouble.THEFT | Trouble.HALT):
                 yield leg.index, Fact.LOST
             if Trouble.RELEASE in troubles:
                 yield leg.index, Fact.CONSENT
@@ -209,17 +216,21 @@ class Stage:
             yield EVERY_LEG, Fact.UNMET
 
 
-def _fleeting(scene: Scene) -> frozenset[Fact]:
-    """Give the facts of which it matters who has seen them before the log counts it.
+def _is_fleeting(troubles: Trouble, fact: Fact) -> bool:
+    """Tell whether it matters who has seen a fact before the log counts it, under the troubles that can hit its leg.
 
-    They may be true at one moment and not at a later one, or members may forget them, or what members have seen can be
+    It may be true at one moment and not at a later one, or members may forget it, or what members have seen can be
     brought to the log in place of a signature.
     """
-    facts = set(Fact) if Trouble.FORGETFUL in scene.troubles else set()
-    if scene.troubles & (Trouble.THEFT | Trouble.HALT | Trouble.RELEASE | Trouble.FREEZE | Trouble.CRASH):
-        facts.add(Fact.HELD)
-    if scene.troubles & (Trouble.FREEZE | Trouble.CRASH):
-        facts.add(Fact.REFUSED)
-    if Trouble.OWN_CALL in scene.troubles:
-        facts |= {Fact.HELD, Fact.SIGNED}
-    return frozenset(facts)
+    if Trouble.FORGETFUL in troubles:
+        return True
+    match fact:
+        case Fact.HELD:
+            passing = Trouble.THEFT | Trouble.HALT | Trouble.RELEASE | Trouble.FREEZE
+            return bool(troubles & (passing | Trouble.CRASH | Trouble.OWN_CALL))
+        case Fact.REFUSED:
+            return bool(troubles & (Trouble.FREEZE | Trouble.CRASH))
+        case Fact.SIGNED:
+            return Trouble.OWN_CALL in troubles
+        case _:
+            return False
