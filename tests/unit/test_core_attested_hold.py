@@ -212,8 +212,8 @@ def test_of_a_known_settlement_attestations_bring_the_terms_alone() -> None:
     assert net.block(attested(BY_WALLET, 1, Fact.HELD)).reasons == [Reason.SIGNER_NOT_REQUIRED]
 
 
-def test_what_ended_is_not_brought_again_so() -> None:
-    """The index answers, and keeps no vote."""
+def test_what_ended_in_sight_of_all_is_not_brought_again_so() -> None:
+    """The index answers, and keeps no vote, whatever is attested of it."""
     net = Network()
     id_ = net.instruct(pivot_instruction(), ALICE)
     net.block(cancel(id_, ALICE))
@@ -221,9 +221,30 @@ def test_what_ended_is_not_brought_again_so() -> None:
     net.vote(id_, Fact.RETURNED, [0])
     assert id_ in net.replica.ended
     before = net.kept()
-    assert net.block(attested(redact(pivot_instruction()), *HOLD)).reasons == [Reason.ALREADY_DECIDED]
-    assert net.block(attested(pivot_instruction(), *HOLD)).reasons == [Reason.SIGNER_NOT_REQUIRED]
+    for terms in (redact(pivot_instruction()), pivot_instruction()):
+        assert net.block(attested(terms, *HOLD)).reasons == [Reason.ALREADY_DECIDED]
+    assert net.block(attested(pivot_instruction(), 1, Fact.HELD)).reasons == [Reason.SIGNER_NOT_REQUIRED]
     assert net.kept() == before
+
+
+@pytest.mark.parametrize(("leg", "fact", "state"), [(1, Fact.HELD, LegState.HELD), (0, Fact.SIGNED, LegState.PENDING)])
+def test_a_hold_that_is_found_after_the_end_opens_it_again(leg: int, fact: Fact, state: LegState) -> None:
+    """Its ledger was hidden when the settlement ended; with the terms and a quorum's word the hold is given back."""
+    net, id_ = Network(), id_of(BY_WALLET)
+    net.block(cancel(id_, BOB, redacted=redact(BY_WALLET)))
+    net.certify(id_, Outcome.ABORT)
+    net.vote(id_, Fact.RETURNED, [0])
+    net.block(time=LATE)
+    assert net.ended(id_).had_unseen_leg
+    assert net.block(attested(BY_WALLET, leg, fact, (0, 1))).reasons == [Reason.QUORUM_MISSING]
+    ordered = net.block(attested(BY_WALLET, leg, fact))
+    assert (ordered.reasons, len(ordered.applied.votes)) == ([], 3)
+    known = net[id_]
+    assert (known.state, known.legs[leg].state, known.legs[leg].stands(fact)) == (State.ABORTED, state, True)
+    assert net.members(id_, leg, fact) == 0b111
+    net.certify(id_, Outcome.ABORT)
+    net.vote(id_, Fact.RETURNED)
+    assert not net.ended(id_).had_unseen_leg
 
 
 def test_a_hidden_legs_hold_may_be_attested() -> None:

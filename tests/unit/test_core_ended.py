@@ -10,8 +10,10 @@ from interlock.core.decision import Decision, Outcome
 from interlock.core.ended import EndedIndex, EndedSettlement, pack, unpack
 from interlock.core.instruction import Instruction, SettlementId, redact
 from interlock.core.leg import LegState
+from interlock.core.limits import EVERY_LEG
 from interlock.core.rejection import Reason
 from interlock.core.settlement import Cause, State
+from interlock.core.signing import OrderTerms, Shown, Signed, decision_conflict
 from interlock.encoding.keccak import keccak256
 from interlock.encoding.merkle import root_of
 from interlock.encoding.values import Uint64, UnixSeconds
@@ -58,6 +60,8 @@ RECORDS = {
     ),
     "all zero": record(decision=Decision(ID, Outcome.COMMIT, Epoch(Uint64(0))), decided_at=UnixSeconds(Uint64(0))),
     "with a leg unseen": record(had_unseen_leg=True),
+    "with an order": record(cause=Cause.PIVOT_NEVER, last_valid=UnixSeconds(Uint64(1_800_000_120))),
+    "with an order until the beginning of time": record(last_valid=UnixSeconds(Uint64(0))),
     **{f"cause {each.name}": record(cause=each) for each in Cause},
     **{f"reason {each.name}": record(cause=Cause.NOT_ADMITTED, reason=each) for each in Reason if each.is_unalterable},
     **{f"state {each.name}": record(state=each) for each in State},
@@ -155,6 +159,34 @@ def test_a_leg_on_a_ledger_that_was_struck_off_is_out_of_sight() -> None:
     net.block(net.council.configure(usual, 3))
     net.block(instruct(instruction(), ALICE))
     assert [leg.state for leg in net[id_].legs] == [LegState.PENDING, LegState.PENDING]
+
+
+def test_an_order_that_was_out_comes_back_with_its_never() -> None:
+    """Whoever signed it may sign the same ABORT again; neither order nor decision is a leaf once more."""
+    net, terms = Network(), pivot_instruction()
+    id_ = net.instruct(terms)
+    net.vote(id_, Fact.HELD, [0])
+    net.certify_order(id_)
+    net.vote(id_, Fact.NEVER, [EVERY_LEG])
+    net.certify(id_, Outcome.ABORT)
+    order, usual = net[id_].order, net.replica.registry
+    assert order is not None
+    kept = tuple(each for each in usual.ledgers if each.name == PAYMENT_ONLY)
+    net.block(net.council.configure(registry(*kept, default=False), 2))
+    assert (net.ended(id_).last_valid, net.ended(id_).had_unseen_leg) == (order.last_valid, True)
+    decisions = net.replica.decisions
+    net.block(net.council.configure(usual, 3))
+    assert net.block(instruct(terms, ALICE)).applied.leaves == []
+    assert net.replica.decisions == decisions
+    known = net[id_]
+    assert (known.state, known.cause, known.order) == (State.ABORTED, Cause.PIVOT_NEVER, order)
+    assert (known.stands(Fact.NEVER), [leg.state for leg in known.legs]) == (True, [LegState.PENDING, LegState.NEVER])
+    shown = Shown(OrderTerms(order.ledger, order.last_valid), known.stands(Fact.NEVER))
+    assert decision_conflict(id_, Signed(Outcome.ABORT, shown.order), Outcome.ABORT, shown) is None
+    net.vote(id_, Fact.HELD, [0])
+    net.certify(id_, Outcome.ABORT)
+    net.vote(id_, Fact.RETURNED, [0])
+    assert net.ended(id_).last_valid == order.last_valid
 
 
 def late_hold(net: Network, id_: SettlementId) -> Ordered:

@@ -38,9 +38,11 @@ def _append_decisions(replica: "Replica", applied: Applied) -> list[SettlementId
     """Append this block's orders and decisions, in the order in which they came; give what was decided."""
     decided = []
     for before, after in applied.changes:
-        if after.order is not None and (before is None or before.order is None):
+        had_order = was_decided = after.id in applied.reopened  # with what it had when it ended
+        if before is not None:
+            had_order, was_decided = before.order is not None, before.decision is not None
+        if after.order is not None and not had_order:
             applied.leaves.append(order_hash(after.order))
-        was_decided = before.decision is not None if before is not None else after.id in applied.reopened
         if after.decision is not None and not was_decided:
             applied.leaves.append(decision_hash(after.decision))
             decided.append(after.id)
