@@ -203,9 +203,11 @@ class Nodes:
         assert id_ == id_of(known)
         return id_
 
-    async def submit(self, entry: PartyEntry, member: int = 0) -> tuple[SettlementId | None, Rejection | None]:
+    async def submit(self, entry: PartyEntry, member: int = 0) -> tuple[SettlementId, Rejection | None]:
         """Bring an entry through one node."""
-        return await self.seats[member].node.submit(entry)
+        id_, rejection = await self.seats[member].node.submit(entry)
+        assert id_ is not None, "it brings no terms"
+        return id_, rejection
 
     def connections(self, name: str) -> list[Connection]:
         """Give every node's connection to a ledger."""

@@ -102,6 +102,14 @@ def certificate(outcome: Outcome, members: tuple[int, ...] = (0, 1, 2)) -> Certi
     return made
 
 
+BOTH_OUTCOMES = Evidence(
+    DecisionFraud(signed_decision(3, ID, Outcome.COMMIT), signed_decision(3, ID, Outcome.ABORT)), FOURTH
+)
+TWO_CERTIFICATES = Evidence(
+    CertificateFraud(certificate(Outcome.COMMIT), certificate(Outcome.ABORT, members=(1, 2, 3))), None
+)
+
+
 def fault(entry: Entry) -> tuple[Reason, str] | None:
     found = entry_fault(entry, NETWORK, COMMITTEE)
     return None if found is None else (found.reason, found.detail)
@@ -143,14 +151,10 @@ GOOD: dict[str, Entry] = {
     "evidence, of two epochs": Evidence(
         AttestationFraud(attestation(3, ID, 0, Fact.DELIVERED, epoch=9), RETURNED), FOURTH
     ),
-    "evidence, decisions": Evidence(
-        DecisionFraud(signed_decision(3, ID, Outcome.COMMIT), signed_decision(3, ID, Outcome.ABORT)), FOURTH
-    ),
+    "evidence, decisions": BOTH_OUTCOMES,
     "evidence, orders": Evidence(OrderFraud(signed_order(3, PAY), signed_order(3, PAY_LATER)), FOURTH),
     "evidence, rotations": Evidence(RotationFraud(handed_over(3, ROTATION), handed_over(3, OTHER_ROTATION)), FOURTH),
-    "evidence, certificates": Evidence(
-        CertificateFraud(certificate(Outcome.COMMIT), certificate(Outcome.ABORT, members=(1, 2, 3))), None
-    ),
+    "evidence, certificates": TWO_CERTIFICATES,
 }
 
 
@@ -302,8 +306,8 @@ NO_FRAUD: dict[str, Evidence] = {
         RotationFraud(handed_over(3, ROTATION), handed_over(3, replace(OTHER_ROTATION, from_epoch=Epoch(Uint64(2))))),
         FOURTH,
     ),
-    "nobody's statements": replace(GOOD["evidence, decisions"], member=None),  # type: ignore[type-var]  # an Evidence
-    "one member's certificates": replace(GOOD["evidence, certificates"], member=FOURTH),  # type: ignore[type-var]  # an Evidence
+    "nobody's statements": replace(BOTH_OUTCOMES, member=None),
+    "one member's certificates": replace(TWO_CERTIFICATES, member=FOURTH),
     "a certificate twice": Evidence(CertificateFraud(certificate(Outcome.COMMIT), certificate(Outcome.COMMIT)), None),
     "a certificate of two": Evidence(
         CertificateFraud(
