@@ -67,7 +67,12 @@ def abort_causes(case: Case) -> list[str]:
     if cancels == required and cancels:
         causes.append(f"All {required} required signers cancelled.")
     elif cancels:
-        causes.append(f"{cancels} of {required} required signers cancelled, which is enough before all have signed.")
+        by = f"{cancels} of {required} required signers cancelled, which is enough"
+        all_consented = all(_has_called(case, signer) for signer in _silent(case))
+        when = (
+            "only before all have signed: the receipt does not show when" if all_consented else "before all have signed"
+        )
+        causes.append(f"{by} {when}.")
     if not causes:
         causes.append(
             "Its cause, the deadline or the log's admission, leaves no trace in a receipt: "
@@ -106,8 +111,8 @@ def _consent_fault(case: Case) -> str | None:
             return None
         return "Nobody whose consent the settlement needs has signed its terms or a cancel, nor is a hold attested."
     for signer in _silent(case):
-        paid = _legs_paid_by(case, signer)
-        if not any(case.stands(leg, Fact.SIGNED) for leg in paid):
+        if not _has_called(case, signer):
+            paid = _legs_paid_by(case, signer)
             why = f" {case.fact_fault(paid[0], Fact.SIGNED)}" if paid else ""
             return f"COMMIT needs the consent of {hex_of(signer)}, whose signature is not there.{why}"
     return None
@@ -125,6 +130,11 @@ def _silent(case: Case) -> list[Address]:
     """Give the required signers whose signature is not there."""
     have = {each.signer for each in case.receipt.signatures}
     return [each for each in required_signers(case.frame.terms) if each not in have]
+
+
+def _has_called(case: Case, payer: Address) -> bool:
+    """Tell whether a quorum saw a payer's own call on chain."""
+    return any(case.stands(leg, Fact.SIGNED) for leg in _legs_paid_by(case, payer))
 
 
 def _legs_paid_by(case: Case, payer: Address) -> list[int]:
