@@ -12,16 +12,20 @@ from interlock.core.entry import Rotate
 from interlock.core.order import order_hash
 from interlock.core.rejection import Reason
 from interlock.core.rotation import Pending, Rotation, RotationCertificate, Succession, committee_hash, succession_fault
+from interlock.core.settlement import State
+from interlock.core.signing import OrderTerms, Signed
 from interlock.encoding.keccak import keccak256
 from interlock.encoding.merkle import proof_of, root_of
-from interlock.encoding.values import ZERO_ADDRESS, ZERO_BYTES32, Address, Bytes32, Height, Uint64, hex_of
+from interlock.encoding.values import ZERO_ADDRESS, ZERO_BYTES32, Address, Bytes32, Height, Uint64, UnixSeconds, hex_of
 from interlock.evidence.certificate import committee_after, is_included, rotation_fault
 from support.protocol import FIRST, FOUR, SEVEN, Council, Network, digest_of, undoored
 from support.world import (
+    ALICE,
     BOB,
     COMMITTEE,
     NETWORK,
     NODES,
+    PAYMENT_ONLY,
     STRANGER,
     Key,
     address,
@@ -125,7 +129,9 @@ def test_a_rotation_of_an_empty_log_has_the_zero_root() -> None:
             decisions_root=ZERO_BYTES32,
         ),
         tuple(each.address for each in FOUR),
-        (),
+        signatures=(),
+        ordered_since=(),
+        decided_since=(),
     )
 
 
@@ -325,3 +331,40 @@ def test_while_it_is_pending_everything_else_goes_on() -> None:
     net.sign_rotation()
     assert not net.replica.is_handing_over
     assert net.replica.registry_sequence == 2
+
+
+def test_the_root_holds_what_came_before_it_and_nothing_that_came_after() -> None:
+    """A decision that this log took after the root was fixed is not in it, though it says what a member once signed."""
+    net = Network()
+    early = net.instruct(pivot_instruction(salt=1))
+    net.vote(early, Fact.HELD, [0])
+    late = net.instruct(instruction(salt=2))
+    net.name(*FOUR)
+    net.block(cancel(late, ALICE, BOB))
+    order = net[early].order
+    assert order is not None
+    ordered = Signed(order=OrderTerms(order.ledger, order.last_valid))
+    other = Signed(order=OrderTerms(order.ledger, UnixSeconds(Uint64(order.last_valid + 1))))
+    replica = net.replica
+    assert (net[late].state, replica.pending is not None) == (State.ABORTED, True)
+    assert replica.root_shows(early, ordered)
+    assert not replica.root_shows(early, other)
+    assert not replica.root_shows(early, Signed(Outcome.ABORT, ordered.order))
+    assert not replica.root_shows(late, Signed(Outcome.ABORT))
+    assert not replica.root_shows(id_of(instruction(salt=3)), ordered)
+    net.sign_rotation()
+    assert not replica.root_shows(early, ordered)
+
+
+def test_what_ended_is_in_the_root_with_the_order_that_it_had() -> None:
+    """A settlement that ended without an order does not stand for one that was signed on another log."""
+    net = Network()
+    id_ = net.instruct(pivot_instruction())
+    net.block(cancel(id_, ALICE, BOB))
+    net.certify(id_, Outcome.ABORT)
+    net.vote(id_, Fact.RETURNED, [0])
+    assert net.ended(id_).state is State.UNWOUND
+    net.name(*FOUR)
+    assert net.replica.root_shows(id_, Signed(Outcome.ABORT))
+    assert not net.replica.root_shows(id_, Signed(Outcome.COMMIT))
+    assert not net.replica.root_shows(id_, Signed(order=OrderTerms(PAYMENT_ONLY, UnixSeconds(Uint64(1)))))

@@ -15,6 +15,7 @@ from interlock.core.ballots import BatchBallot
 from interlock.core.committee import Committee
 from interlock.core.decision import batch_of, decision_hash
 from interlock.core.entry import Block
+from interlock.core.evolve import evolve
 from interlock.core.instruction import SettlementId
 from interlock.core.limits import BATCH_LEAVES_MAX
 from interlock.core.order import order_hash
@@ -36,18 +37,26 @@ def close_block(replica: "Replica", block: Block, applied: Applied) -> None:
 
 def _append_decisions(replica: "Replica", applied: Applied) -> list[SettlementId]:
     """Append this block's orders and decisions, in the order in which they came; give what was decided."""
-    decided = []
+    ordered, decided = [], []
     for before, after in applied.changes:
         had_order = was_decided = after.id in applied.reopened  # with what it had when it ended
         if before is not None:
             had_order, was_decided = before.order is not None, before.decision is not None
         if after.order is not None and not had_order:
             applied.leaves.append(order_hash(after.order))
+            ordered.append(after.id)
         if after.decision is not None and not was_decided:
             applied.leaves.append(decision_hash(after.decision))
             decided.append(after.id)
     if applied.leaves:
         replica.decisions = replica.decisions.extend(applied.leaves)
+    pending = replica.pending
+    if pending is not None and applied.leaves:
+        replica.pending = evolve(
+            pending,
+            ordered_since=(*pending.ordered_since, *ordered),
+            decided_since=(*pending.decided_since, *decided),
+        )
     return decided
 
 

@@ -68,7 +68,7 @@ def rotate(replica: "Replica", entry: Rotate) -> Rejection | None:
         height=replica.height,
         decisions_root=replica.decisions.root,
     )
-    replica.pending = Pending(rotation, succession.members, ())
+    replica.pending = Pending(rotation, succession.members, (), (), ())
     return None
 
 

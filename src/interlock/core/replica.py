@@ -18,7 +18,7 @@ from interlock.core.ballots import Ballots
 from interlock.core.certification import certify
 from interlock.core.closing import close_block
 from interlock.core.committee import FIRST_EPOCH, Committee, Epoch, Genesis, MemberIndex, first_committee
-from interlock.core.ended import EndedIndex, ended_of
+from interlock.core.ended import EndedIndex, EndedSettlement, ended_of
 from interlock.core.entry import (
     Anchor,
     Attest,
@@ -43,6 +43,7 @@ from interlock.core.rejection import Reason, Rejection
 from interlock.core.rotation import Pending, RotationCertificate
 from interlock.core.rules import advance
 from interlock.core.settlement import ENDED, Settlement
+from interlock.core.signing import Signed
 from interlock.core.snapshot import Snapshot
 from interlock.core.state_hash import StateHash
 from interlock.encoding.merkle import EMPTY_FRONTIER, Frontier
@@ -220,6 +221,26 @@ class Replica:
         batch = self.ballots.batches.get(settlement.batch) if settlement.batch is not None else None
         alone = self.ballots.signing.get(settlement.id, {})
         return sorted({*alone, *(each.member for each in batch.signatures)} if batch is not None else alone)
+
+    def root_shows(self, id_: SettlementId, signed: Signed) -> bool:
+        """Tell whether the root of the pending rotation holds what was once signed about a settlement.
+
+        What this log decided or ordered after the root was fixed is not in it, though it may say the same.
+        """
+        pending = self.pending
+        if pending is None:
+            return False
+        known: Settlement | EndedSettlement | None = self.settlements.get(id_) or self.ended.get(id_)
+        if known is None:
+            return False
+        if isinstance(known, Settlement):
+            last_valid = None if known.order is None else known.order.last_valid
+        else:
+            last_valid = known.last_valid
+        decision = None if id_ in pending.decided_since else known.decision
+        last_valid = None if id_ in pending.ordered_since else last_valid
+        has_outcome = signed.outcome is None or (decision is not None and decision.outcome is signed.outcome)
+        return has_outcome and (signed.order is None or signed.order.last_valid == last_valid)
 
     def touch(self, *ids: SettlementId) -> None:
         """Note that settlements, or the votes about them, changed: the state hash is to follow."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from interlock.core.committee import Committee, Epoch, MemberIndex, committee_fault
 from interlock.core.decision import MemberSignature, quorum_of
-from interlock.core.instruction import PartySignature
+from interlock.core.instruction import PartySignature, SettlementId
 from interlock.encoding import schema
 from interlock.encoding.keccak import keccak256
 from interlock.encoding.typed_data import digest, domain_separator
@@ -65,12 +65,16 @@ class RotationCertificate:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """The one rotation of the present epoch, and who has signed it."""
+    """The one rotation of the present epoch, who has signed it, and what its root does not hold."""
 
     rotation: Rotation
     members: tuple[Address, ...]
     signatures: tuple[MemberSignature, ...]
     """By rising member."""
+    ordered_since: tuple[SettlementId, ...]
+    """Settlements whose order came after the root was fixed, in the order in which they came."""
+    decided_since: tuple[SettlementId, ...]
+    """Settlements that were decided after the root was fixed, in the order in which they were."""
 
 
 def committee_hash(epoch: Epoch, members: tuple[Address, ...]) -> Bytes32:

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 
 from interlock.core.attestation import Fact
 from interlock.core.effects import SignDecision, SignOrder
-from interlock.core.instruction import SettlementId
 from interlock.core.rotation import rotation_digest
-from interlock.core.signing import OrderTerms, Shown, Signed
+from interlock.core.signing import OrderTerms, Shown
 from interlock.explorer.cast import NETWORK
 from interlock.explorer.memory import Memory, with_memory
 from interlock.explorer.table import Action
@@ -88,15 +87,9 @@ def _rotate(stage: "FaceStage", log: int, memory: Memory) -> Memory | None:
         return None
     rotation = snapshot.pending.rotation
 
-    def shows(_: SettlementId, signed: Signed) -> bool:
-        decision = stage.kernel.decision(log, stage.id)
-        if signed.outcome is not None:
-            return decision is not None and decision.outcome is signed.outcome
-        return stage.kernel.settlement(log, stage.id) is None or _shown(stage, log).order == signed.order
-
     digest = rotation_digest(NETWORK, rotation)
     stage.roots[digest] = rotation.decisions_root
-    return memory.rotate(stage.id, digest, rotation.height, shows)
+    return memory.rotate(stage.id, digest, rotation.height, stage.kernel.restored(log).root_shows)
 
 
 def _shown(stage: "FaceStage", log: int) -> Shown:

@@ -31,7 +31,7 @@ from interlock.core.order import SignedOrder, order_digest
 from interlock.core.replica import Replica
 from interlock.core.rotation import rotation_digest
 from interlock.core.settlement import Settlement, State
-from interlock.core.signing import Conflict, OrderTerms, Refusal, Shown, Signed
+from interlock.core.signing import Conflict, OrderTerms, Refusal, Shown
 from interlock.encoding.canonical import encode
 from interlock.encoding.keccak import keccak256
 from interlock.encoding.values import ZERO_BYTES32, Blob, hex_of
@@ -203,7 +203,9 @@ class Voter:
         rotation = pending.rotation
         digest = rotation_digest(self._replica.network_id, rotation)
         self._silent_in = wanted.from_epoch
-        if not await self._permitted(self._record.permit_rotation, rotation, digest, self._replica.anchor, self._shows):
+        if not await self._permitted(
+            self._record.permit_rotation, rotation, digest, self._replica.anchor, self._replica.root_shows
+        ):
             return False
         self._others.append((wanted, SignRotationEntry(member, rotation, self._signer.sign(digest))))
         return True
@@ -214,16 +216,6 @@ class Voter:
         if isinstance(refusal, Conflict):
             raise SignOnceViolated(str(refusal))
         return refusal is None
-
-    def _shows(self, settlement: SettlementId, signed: Signed) -> bool:
-        """Tell whether the log shows what this key once signed about a settlement."""
-        known = self._replica.settlements.get(settlement)
-        ended = self._replica.ended.get(settlement)
-        decision = known.decision if known is not None else None if ended is None else ended.decision
-        if signed.outcome is not None:
-            return decision is not None and decision.outcome is signed.outcome
-        # An order without a decision: the settlement is open and shows it, or has ended since, which needs the order.
-        return ended is not None or (known is not None and _shown(known).order == signed.order)
 
     def accuse(self, evidence: Evidence) -> None:
         """Bring evidence against a member to the log; a member that is out of office brings none."""
