@@ -34,6 +34,7 @@ from support.world import (
     instruct,
     instruction,
     key,
+    onchain_leg,
     pivot_instruction,
 )
 
@@ -338,7 +339,7 @@ def test_the_root_holds_what_came_before_it_and_nothing_that_came_after() -> Non
     net = Network()
     early = net.instruct(pivot_instruction(salt=1))
     net.vote(early, Fact.HELD, [0])
-    late = net.instruct(instruction(salt=2))
+    late = net.instruct(instruction(salt=2, onchain_legs=(onchain_leg(5),)))
     net.name(*FOUR)
     net.block(cancel(late, ALICE, BOB))
     order = net[early].order
