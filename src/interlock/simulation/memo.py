@@ -15,8 +15,10 @@ A `MemoSigner` also enters what it signs, because the key behind its own signatu
 `PROVE_EVERY` of these is recovered all the same and compared.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 
 from coincurve import PrivateKey, PublicKey
 
@@ -27,7 +29,6 @@ from interlock.encoding import secp256k1
 from interlock.encoding.secp256k1 import address_of
 from interlock.encoding.values import Address, Bytes32, Signature
 from interlock.entries import check
-from interlock.node import follower
 
 PROVE_EVERY = 32
 """One in so many of the signatures made here is recovered, to prove that what a signer enters is what is recovered."""
@@ -123,18 +124,17 @@ class MemoSigner:
 @contextmanager
 def remembering(memo: Memo) -> Iterator[Memo]:
     """Let everything in this interpreter use a memo, until the end of the block."""
-    seams: tuple[tuple[object, str, object], ...] = (
-        (secp256k1, "PublicKey", memo),
-        (check, "decode_entry", memo.decode_entry),
-        (check, "entry_fault", memo.entry_fault),
-        (follower, "decode_entry", memo.decode_entry),
-        (follower, "entry_fault", memo.entry_fault),
-    )
-    before = [(module, name, getattr(module, name)) for module, name, _ in seams]
-    for module, name, stand_in in seams:
-        setattr(module, name, stand_in)
+    seams: list[tuple[ModuleType, str, object]] = [(secp256k1, "PublicKey", PublicKey)]
+    # Each module that imported a function has a name of its own for it.
+    ours = [each for path, each in sorted(sys.modules.items()) if path.startswith("interlock.")]
+    for function in (_decode_entry, _entry_fault):
+        name = function.__name__
+        seams += [(module, name, function) for module in ours if vars(module).get(name) is function]
+    stand_ins = {"PublicKey": memo, "decode_entry": memo.decode_entry, "entry_fault": memo.entry_fault}
+    for module, name, _ in seams:
+        setattr(module, name, stand_ins[name])
     try:
         yield memo
     finally:
-        for module, name, real in before:
+        for module, name, real in seams:
             setattr(module, name, real)
