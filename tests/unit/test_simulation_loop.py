@@ -182,7 +182,7 @@ def test_endless_work_in_one_instant_is_a_livelock(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(loop_module, "STEPS_PER_INSTANT_MAX", 1_000)
 
     async def main() -> None:
-        while True:
+        while True:  # noqa: ASYNC110 - spinning is what is tested
             await asyncio.sleep(0)
 
     with pytest.raises(Livelock):

@@ -10,6 +10,7 @@ Source: specification 3 (TERMS-ID, TERMS-LEGS, TERMS-SIGNERS, TERMS-LANE, TERMS-
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NewType
 
 from interlock.core.limits import GENERATION_BITS
@@ -143,6 +144,8 @@ class RedactedInstruction:
     nonce: Bytes32
 
 
+VAULT_NAMES_KEPT = 1_024
+"""Names of vaults that are not spelt anew each time; every rule that asks for a leg's ledger needs one."""
 _VAULT_NAME = re.compile(r"eip155:(0|[1-9][0-9]{0,77}):0x([0-9a-f]{40})\Z")
 
 Terms = Instruction | RedactedInstruction
@@ -160,6 +163,7 @@ class PartySignature:
     signature: Signature
 
 
+@lru_cache(maxsize=VAULT_NAMES_KEPT)
 def vault_name(chain_id: int, vault: Address) -> str:
     """Give the ledger name of a vault: `eip155:<chain id>:<address in lower-case hexadecimal>`."""
     return f"eip155:{chain_id}:{hex_of(vault)}"
