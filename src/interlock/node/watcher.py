@@ -9,7 +9,7 @@ import contextlib
 import logging
 from dataclasses import dataclass
 
-from interlock.core.instruction import ledger_of, legs_of, signer_of
+from interlock.core.instruction import SettlementId, ledger_of, legs_of, signer_of
 from interlock.core.leg import CLOSED_BY_ABORT, DONE_BY_COMMIT, WITHOUT_HOLD
 from interlock.core.replica import Replica
 from interlock.core.rules import is_pivot_leg
@@ -53,6 +53,8 @@ class Watcher:
         self._tells_consent = ledger.tells_consent
         self._turns = {True: 0, False: 0}
         """Where the next look begins, among the first class of legs and among the others."""
+        self._found: dict[SettlementId, tuple[Settlement, list[tuple[int, bool]]]] = {}
+        """What each open settlement has on this ledger, as it was when last looked at."""
         self._wake = asyncio.Event()
         self.troubles: tuple[str, ...] = ()
         """What went wrong in the newest look, in words for people; empty when all went well."""
@@ -112,18 +114,38 @@ class Watcher:
         )
 
     def _watches(self) -> list[Watch]:
-        classes: dict[bool, list[Watch]] = {True: [], False: []}
-        for settlement in self._replica.settlements.values():
-            if settlement.state in _WATCHED or (self._tells_consent and settlement.state is State.ALLEGED):
-                is_matched = bool(settlement.matched_at)
-                for index in _legs_here(settlement, self._ledger.name):
-                    is_first = is_matched or settlement.legs[index].state not in WITHOUT_HOLD
-                    classes[is_first].append(watch_of(settlement, index))
-        return self._in_turns(classes[True], LOOK_LEGS_MAX, True) + self._in_turns(
-            classes[False], LOOK_OTHERS_MAX, False
-        )
+        """Give the legs whose turn it is. What a settlement has here is found out anew only where it changed."""
+        settlements = self._replica.settlements
+        classes: dict[bool, list[tuple[Settlement, int]]] = {True: [], False: []}
+        if len(self._found) > len(settlements):
+            self._found = {id_: found for id_, found in self._found.items() if id_ in settlements}
+        for id_, settlement in settlements.items():
+            found = self._found.get(id_)
+            if found is None or found[0] is not settlement:
+                found = self._found[id_] = (settlement, self._legs_of(settlement))
+            for index, is_first in found[1]:
+                classes[is_first].append((settlement, index))
+        chosen = self._in_turns(classes[True], LOOK_LEGS_MAX, True)
+        chosen += self._in_turns(classes[False], LOOK_OTHERS_MAX, False)
+        return [watch_of(settlement, index) for settlement, index in chosen]
 
-    def _in_turns(self, legs: list[Watch], most: int, is_first: bool) -> list[Watch]:  # noqa: FBT001 - names a class
+    def _legs_of(self, settlement: Settlement) -> list[tuple[int, bool]]:
+        """Give a settlement's legs here that are to be looked at, each with whether it is of the first class."""
+        is_watched = settlement.state in _WATCHED or (self._tells_consent and settlement.state is State.ALLEGED)
+        if not is_watched:
+            return []
+        is_matched = bool(settlement.matched_at)
+        return [
+            (index, is_matched or settlement.legs[index].state not in WITHOUT_HOLD)
+            for index in _legs_here(settlement, self._ledger.name)
+        ]
+
+    def _in_turns(
+        self,
+        legs: list[tuple[Settlement, int]],
+        most: int,
+        is_first: bool,  # noqa: FBT001 - names a class
+    ) -> list[tuple[Settlement, int]]:
         if len(legs) <= most:
             return legs
         start = self._turns[is_first] % len(legs)
