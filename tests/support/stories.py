@@ -20,7 +20,7 @@ from interlock.encoding.values import (
 )
 from interlock.evidence.bank_receipt import BankEvent, BankReceipt
 from interlock.evidence.chain_event import Delivered, Executed, Held, Returned
-from interlock.evidence.document import BankReceiptDocument, ChainEventDocument
+from interlock.evidence.document import BankReceiptDocument, ChainEventDocument, Document
 from support.evidence import (
     ASSET,
     BANK_KEY,
@@ -30,6 +30,7 @@ from support.evidence import (
     absence,
     bank_document,
     hold_both,
+    statement,
 )
 from support.protocol import FOUR, SEVEN
 from support.world import (
@@ -119,6 +120,13 @@ def ordered(terms: Instruction | None = None) -> Story:
     story = Story(terms or pivot_instruction(), registry=registry_of_pivots())
     story.attest(ASSET, Fact.HELD, story.said_by_vault(Held))
     story.take(story.log.certify_order(story.id))
+    return story
+
+
+def brought(story: Story, member: int, fact: Fact, document: Document | None, leg: int = EVERY_LEG) -> Story:
+    """Add a statement that a liar may have made at a moment when it was counted."""
+    story.votes.append((member, statement(member, story.id, leg, fact, document)))  # type: ignore[arg-type]  # an index
+    story.documents += [] if document is None else [document]
     return story
 
 
