@@ -66,7 +66,7 @@ PLOTS: dict[str, Plot] = {
     "two-logs-pivot-bank-last": Plot(_bank_last()),
     "two-logs-pivot-chain-last": Plot(_chain_last()),
     "two-logs-pivot-one-chain": Plot(_one_chain()),
-    "two-logs-rotation": Plot(_one_chain(OPEN_S), has_rotation=True, memory_bits=15),
+    "two-logs-rotation": Plot(_one_chain(), has_rotation=True, phases=_LATE, memory_bits=15),
 }
 """What each world of this family is made of."""
 

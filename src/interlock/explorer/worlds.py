@@ -52,12 +52,23 @@ def _two_phase_commit(managers: int, expected: int) -> WorldEntry:
     )
 
 
+def _face(name: str, expected: int, summary: str, *, in_slice: bool = False) -> WorldEntry:
+    return WorldEntry(name, "interlock.explorer.face_worlds:plot", (name,), expected, in_slice, summary)
+
+
 WORLDS: Sequence[WorldEntry] = (
     _two_phase_commit(2, 56),
     _two_phase_commit(3, 288),
     _two_phase_commit(4, 1_568),
     _two_phase_commit(5, 8_832),
     _two_phase_commit(6, 50_816),
+    _face("rotation", 2_525_524, "A committee hands over in mid-settlement; ledgers learn of it late."),
+    _face("rotation-pivot-bank-last", 2_232_474, "The same while a bank is to pay last."),
+    _face("rotation-pivot-one-chain", 317_708, "The same while one chain is to swap both legs.", in_slice=True),
+    _face("rotation-stolen-keys", 317_708, "The same, with the keys of the outgoing committee stolen.", in_slice=True),
+    _face("two-logs", 411_759, "A log with two faces, and members that follow both.", in_slice=True),
+    _face("two-logs-pivot-bank-last", 1_997_988, "The same while a bank is to pay last."),
+    _face("two-logs-pivot-one-chain", 252_128, "The same while one chain is to swap both legs.", in_slice=True),
 )
 """Every world, as `interlock explore --list` shows them."""
 
