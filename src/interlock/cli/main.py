@@ -27,9 +27,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "demo": Command("interlock.cli.demo", "Settle treasuries against dollars on real parts, and when parts fail."),
     "explore": Command("interlock.cli.explore", "Visit every state of small worlds, and check the invariants."),
-    "simulate": Command(
-        "interlock.cli.simulate", "Run whole networks on virtual time, with faults, and look for a broken promise."
-    ),
+    "simulate": Command("interlock.cli.simulate", "Run whole networks on virtual time, with everything going wrong."),
     "verify": Command("interlock.cli.verify", "Check a receipt offline, from the genesis document."),
 }
 """Every command, in the order of `--help`."""
