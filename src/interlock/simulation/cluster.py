@@ -30,6 +30,8 @@ from interlock.simulation.process import Process
 from interlock.simulation.world import World
 
 CLIENT_HOST = "client"
+LOOK_INTERVALS_S = (0.5, 1.0, 2.0)
+"""Pauses between two looks at a ledger, of which each run has one."""
 ANSWER_WITHIN_S = 15.0
 """How long a client waits for a node: longer than a node waits for the log."""
 
@@ -92,7 +94,6 @@ class Cluster:
         narrator: Narrator,
         *,
         conditions: Callable[[str], Conditions],
-        look_interval_s: float = 0.5,
     ) -> None:
         """Prepare for machines; `folder` takes their disks, `conditions` gives what a host evaluates them with."""
         self._faces = faces
@@ -102,7 +103,7 @@ class Cluster:
         self._world = world
         self._genesis = genesis
         self._folder = folder
-        self._look_interval_s = look_interval_s
+        self._look_interval_s = world.dice.split("look").choice(LOOK_INTERVALS_S)
 
     def add(self, host: str, signer: Signer, ledgers: Mapping[str, Ledger], *, is_sql: bool = False) -> Machine:
         """Put up a machine for a key, with an empty disk; it does not run yet."""

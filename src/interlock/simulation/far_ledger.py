@@ -1,15 +1,15 @@
 """A node's way to a ledger: every call crosses the simulated network and back.
 
-The ledger's side runs in the name of no process, so what a node asked for goes on after the node died. A call may be
+The ledger's side is no process of the node's, so what a node asked for happens also after the node died. A call may be
 lost, arrive late, arrive twice or be answered to nobody; then the node hears `LedgerUnavailable`, as with a real one.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar, TypeVarTuple, cast
 
 from interlock.core.instruction import LegIndex, SettlementId
-from interlock.ledgers.protocol import Ledger, LedgerUnavailable, Sighting, Watch
+from interlock.ledgers.protocol import Ledger, LedgerError, LedgerUnavailable, Sighting, Watch
 from interlock.simulation.world import World
 
 T = TypeVar("T")
@@ -55,7 +55,7 @@ class FarLedger:
     async def close(self) -> None:
         """Give nothing back: the ledger is everybody's."""
 
-    async def _call(self, call: Callable[[*Ts], Awaitable[T]], *args: *Ts) -> T:
+    async def _call(self, call: Callable[[*Ts], Coroutine[Any, Any, T]], *args: *Ts) -> T:
         loop, network = self._world.loop, self._world.network
         answer: asyncio.Future[T] = loop.create_future()
 
@@ -67,13 +67,19 @@ class FarLedger:
             else:
                 answer.set_result(cast("T", result))
 
-        def reply(task: asyncio.Task[T]) -> None:
-            error = task.exception()
-            network.send(self.name, self._host, settle, None if error is not None else task.result(), error)
+        def reply(result: T | None, error: BaseException | None) -> None:
+            network.send(self.name, self._host, settle, result, error)
 
         def serve() -> None:
-            task = loop.create_task(cast("Coroutine[Any, Any, T]", call(*args)), context=network.world)
-            task.add_done_callback(reply, context=network.world)
+            # What answers at once needs no task: a memory ledger never waits.
+            try:
+                call(*args).send(None)
+            except StopIteration as done:
+                reply(done.value, None)
+            except LedgerError as error:
+                reply(None, error)
+            else:
+                raise TypeError(f"{self.name} waits before it answers; only ledgers in memory are reached like this")
 
         network.send(self._host, self.name, serve)
         silence = loop.call_later(

@@ -62,6 +62,8 @@ class Fault(StrEnum):
     """Nodes keep their blocks in the production database instead of its twin."""
 
 
+SETTLEMENTS = (40, 120)
+"""Settlements of a run, at least and at most: many at once, so that they meet each other."""
 _SHARES = {Fault.SQL: 1 / 16, Fault.THEFT: 1 / 8, Fault.ROTATIONS: 1 / 4, Fault.LOG_FORKS: 1 / 16, Fault.COLLUSION: 0.0}
 """Share of seeds that take a fault, where it is not half of them."""
 
@@ -109,7 +111,7 @@ def plan_of(seed: int) -> Plan:
     dice = Dice(seed).split("plan")
     return Plan(
         seed=seed,
-        settlements=dice.whole(24, 64),
+        settlements=dice.whole(*SETTLEMENTS),
         members=7 if dice.chance(1 / 16) else 4,
         faults=frozenset(each for each in Fault if dice.split(each).chance(_SHARES.get(each, 0.5))),
     )

@@ -139,7 +139,11 @@ def _result(scene: Scene, plan: Plan, violations: tuple[str, ...]) -> Result:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Let nodes log nothing, and let no finaliser run at a moment that the collector chooses."""
+    """Let nodes log nothing, and let no finaliser run at a moment that the collector chooses.
+
+    What a run leaves behind is collected after it; what was there before is not looked at.
+    """
+    gc.freeze()
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     was_enabled = gc.isenabled()
@@ -151,3 +155,4 @@ def _quietly() -> Iterator[None]:
         if was_enabled:
             gc.enable()
         gc.collect()
+        gc.unfreeze()
