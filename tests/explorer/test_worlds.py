@@ -9,7 +9,7 @@ from interlock.explorer.search import search
 from interlock.explorer.world import Expanding
 from interlock.explorer.worlds import WORLDS, WorldEntry
 
-SAMPLE_STATES = 3_000
+SAMPLE_STATES = 500
 """States of each world whose steps are compared one by one."""
 
 SLICE = [each for each in WORLDS if each.in_slice]

@@ -12,9 +12,10 @@ from interlock.core.decision import Outcome
 from interlock.core.leg import LegState
 from interlock.core.rules import Rule
 from interlock.core.settlement import Settlement, State
-from interlock.explorer import members
+from interlock.explorer import face_logs, face_promises, members, memory
 from interlock.explorer.books import Side
 from interlock.explorer.cast import LATE_S, QUORUM
+from interlock.explorer.face_worlds import plot
 from interlock.explorer.play import Play
 from interlock.explorer.scene import Scene, Trouble
 from interlock.explorer.scenes import BANK_LAST, DVP, DVP_IF
@@ -78,6 +79,19 @@ def test_a_quorum_of_the_faulty_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert story is not None
     assert story.tag == "I2"
     assert any(step.label.arguments.get("member") == "byzantine" for step in story.steps)
+
+
+def test_a_quorum_of_f_plus_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two quorums that share no honest member let a log with two faces decide twice; no single log can show it."""
+    monkeypatch.setattr(Committee, "quorum", property(lambda self: self.faulty_max + 1))
+    monkeypatch.setattr(face_logs, "QUORUM", 2)
+    for module in (memory, face_promises):
+        monkeypatch.setattr(module, "HONEST_MIN", 1)
+    world = plot("two-logs")
+    (violation,) = search(world).violations
+    assert violation.tag == "I3"
+    told = tell(world, violation).text()
+    assert told.count("signs the decision") == 2
 
 
 def test_a_forgotten_tombstone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from interlock.core.signing import Shown, decision_conflict
 from interlock.explorer.cast import attest
 from interlock.explorer.fields import Field
 from interlock.explorer.kernel import Statement
-from interlock.explorer.members import MEMBER, countings, eyes_on, record_of
+from interlock.explorer.members import countings, eyes_on, record_of
 from interlock.explorer.stage import Stage
 from interlock.explorer.table import Action
 from interlock.explorer.world import Label
@@ -50,7 +50,7 @@ def _votes_at_once(stage: Stage, votes: tuple[tuple[int, Fact], ...]) -> Action:
         return (kernel.step(log, *entries), *(counts.full for _ in now), *seen.values())
 
     words = " and ".join(f"{fact.name} of leg {leg}" for leg, fact in votes)
-    label = Label("VoteAtOnce", MEMBER, f"votes in one batch, as the last, for {words}", {"facts": words})
+    label = Label("VoteAtOnce", stage.member, f"votes in one batch, as the last, for {words}", {"facts": words})
     return Action(label, (stage.log, *numbers, *looks), change)
 
 
@@ -87,7 +87,7 @@ def _signs(stage: Stage, outcomes: tuple[Outcome, ...], field: Field) -> Action:
         numbers = dict(zip(others, rest, strict=True))
         return (log, made, *rest) if is_asked and is_allowed(counts[count].made, numbers) else None
 
-    label = Label("SignBatch", MEMBER, f"signs the batch {_words(outcomes)}", {"batch": _words(outcomes)})
+    label = Label("SignBatch", stage.member, f"signs the batch {_words(outcomes)}", {"batch": _words(outcomes)})
     return Action(label, (stage.log, field, *others), change)
 
 
@@ -108,7 +108,7 @@ def _endorses(stage: Stage, outcomes: tuple[Outcome, ...], field: Field) -> Iter
         return log if said is None else kernel.endorse(log, said, members)  # type: ignore[arg-type]
 
     does = f"brings its signature of the batch {_words(outcomes)} to the log"
-    label = Label("EndorseBatch", MEMBER, does, {"batch": _words(outcomes)})
+    label = Label("EndorseBatch", stage.member, does, {"batch": _words(outcomes)})
     yield from countings(stage, stage.counts, field, label, is_wanted, bring)
 
 

@@ -116,10 +116,10 @@ def registry(*, open_max: int = 8, batch_min: int = 0) -> Registry:
     )
 
 
-def configure(wanted: Registry) -> Configure:
-    """Give the entry that puts the first registry in force."""
+def configure(wanted: Registry, sequence: int = 1) -> Configure:
+    """Give the entry that puts a registry in force, signed by a quorum of the first committee."""
     signatures = tuple(PartySignature(each, signature(1)) for each in MEMBERS[:QUORUM])
-    return Configure(SignedConfiguration(Configuration(FIRST_EPOCH, Uint64(1), wanted), signatures))
+    return Configure(SignedConfiguration(Configuration(FIRST_EPOCH, Uint64(sequence), wanted), signatures))
 
 
 def onchain_leg(

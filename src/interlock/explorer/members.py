@@ -29,7 +29,7 @@ from interlock.explorer.table import Action
 from interlock.explorer.world import Label
 from interlock.ledgers.memory.facts import is_signed_by_call, leg_facts, order_facts
 
-MEMBER, LIAR = "a member", "the Byzantine member"
+LIAR = "the Byzantine member"
 
 
 def member_actions(stage: Stage) -> Iterator[Action]:
@@ -106,7 +106,7 @@ def _sees(stage: Stage, deal: Deal, leg: int, fact: Fact, field: Field, eyes: Ey
         made = counts.make(count) if eyes.shows(*seen) else None
         return None if made is None else (made, *seen)
 
-    label = Label("See", MEMBER, f"sees {_fact_words(deal, leg, fact)}", _arguments(deal, leg, fact))
+    label = Label("See", stage.member, f"sees {_fact_words(deal, leg, fact)}", _arguments(deal, leg, fact))
     return Action(label, (field, *eyes.fields), change, eyes.is_fair)
 
 
@@ -121,7 +121,7 @@ def _votes(stage: Stage, deal: Deal, leg: int, fact: Fact, field: Field, eyes: E
     def is_wanted(log: int) -> bool:
         return kernel.takes_vote(log, deal.id, leg, fact)
 
-    label = Label("Vote", MEMBER, f"votes for {of}", arguments)
+    label = Label("Vote", stage.member, f"votes for {of}", arguments)
     yield from countings(stage, counts, field, label, is_wanted, tally, None if counts.is_fleeting else eyes)
     if counts.is_fleeting and stage.scene.troubles & (Trouble.CRASH | Trouble.FORGETFUL):
 
@@ -129,7 +129,7 @@ def _votes(stage: Stage, deal: Deal, leg: int, fact: Fact, field: Field, eyes: E
             left = counts.forget(count)
             return None if left is None else (left,)
 
-        label = Label("Crash", MEMBER, f"crashes, and forgets that it saw {of}", arguments)
+        label = Label("Crash", stage.member, f"crashes, and forgets that it saw {of}", arguments)
         yield Action(label, (field,), forget, is_fair=False)
 
 
@@ -198,7 +198,9 @@ def _signs_decision(stage: Stage, deal: Deal, outcome: Outcome) -> Action:
         order = None if known.order is None else OrderTerms(known.order.ledger, known.order.last_valid)
         return decision_conflict(deal.id, record, outcome, Shown(order, known.stands(Fact.NEVER))) is None
 
-    label = Label("Sign", MEMBER, f"signs {outcome.name}{_of(deal)}", {"deal": deal.place, "outcome": outcome.name})
+    label = Label(
+        "Sign", stage.member, f"signs {outcome.name}{_of(deal)}", {"deal": deal.place, "outcome": outcome.name}
+    )
     return _signs(stage, deal, deal.outcomes[outcome], label, is_asked)
 
 
@@ -213,7 +215,9 @@ def _signs_order(stage: Stage, deal: Deal, last_valid: int) -> Action:
         is_this = OrderTerms(known.order.ledger, known.order.last_valid) == terms
         return is_this and order_conflict(deal.id, record, terms) is None
 
-    label = Label("SignOrder", MEMBER, f"signs the order until {last_valid}{_of(deal)}", {"last_valid": last_valid})
+    label = Label(
+        "SignOrder", stage.member, f"signs the order until {last_valid}{_of(deal)}", {"last_valid": last_valid}
+    )
     return _signs(stage, deal, deal.orders[last_valid], label, is_asked)
 
 
@@ -247,7 +251,7 @@ def _endorses(
         return log if said is None else kernel.endorse(log, said, members)
 
     arguments: dict[str, int | str] = {"deal": deal.place, "statement": what}
-    label = Label("Endorse", MEMBER, f"brings its signature of {what}{_of(deal)} to the log", arguments)
+    label = Label("Endorse", stage.member, f"brings its signature of {what}{_of(deal)} to the log", arguments)
     yield from countings(stage, stage.counts, field, label, is_wanted, bring)
 
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from interlock.core.attestation import Fact
 from interlock.core.ended import EndedSettlement
 from interlock.core.entry import Instruct
+from interlock.core.evolve import evolve
 from interlock.core.instruction import Terms, redact
 from interlock.encoding.values import Address
-from interlock.explorer.cast import BYZANTINE, NAMES, cancel, instruct, instruct_attested
+from interlock.explorer.cast import BANK, BYZANTINE, NAMES, cancel, configure, instruct, instruct_attested
 from interlock.explorer.scene import Trouble
 from interlock.explorer.stage import Deal, Stage
 from interlock.explorer.table import Action
@@ -20,6 +21,8 @@ from interlock.explorer.world import Label
 def party_actions(stage: Stage) -> Iterator[Action]:
     """Give all that parties and strangers do to the log, and the passing of its time."""
     yield _time_passes(stage)
+    if Trouble.DELISTING in stage.scene.troubles:
+        yield _delists(stage)
     for deal in stage.deals:
         for party in deal.signers:
             if party in deal.signed:
@@ -30,7 +33,7 @@ def party_actions(stage: Stage) -> Iterator[Action]:
                 yield _cancels(stage, deal, party)
         if Trouble.OWN_CALL in stage.scene.troubles:
             yield from _brings_attested(stage, deal)
-        if Trouble.REDACTION in stage.scene.troubles:
+        if stage.scene.troubles & (Trouble.REDACTION | Trouble.DELISTING):
             yield _reopens(stage, deal)
 
 
@@ -43,6 +46,20 @@ def _time_passes(stage: Stage) -> Action:
         return (stage.kernel.at(log, later[0]),) if later else None
 
     return Action(Label("PassTime", "the log", "orders a block at a later time"), (stage.log,), change)
+
+
+def _delists(stage: Stage) -> Action:
+    """Strike a bank off the registry, as a quorum may when it was caught lying."""
+    left = evolve(
+        stage.scene.registry, ledgers=tuple(each for each in stage.scene.registry.ledgers if each.name != BANK)
+    )
+    entry = configure(left, 2)
+
+    def change(log: int) -> tuple[int] | None:
+        after = stage.kernel.step(log, entry)
+        return None if after == log else (after,)
+
+    return Action(Label("Delist", "a quorum", f"strikes {BANK} off the registry"), (stage.log,), change, is_fair=False)
 
 
 def _signs(deal: Deal, party: Address) -> Action:
@@ -95,16 +112,19 @@ def _brings_attested(stage: Stage, deal: Deal) -> Iterator[Action]:
 
 
 def _reopens(stage: Stage, deal: Deal) -> Action:
-    """Somebody brings the clear terms of what has ended while nobody could see all of it; votes begin anew."""
+    """Somebody brings the clear terms of what has ended while nobody could see all of it; votes begin anew.
+
+    Once only: on a ledger that stays struck off it would end at once, again and again.
+    """
     party = deal.signers[0]
     entry = instruct(deal.terms, party)
     counts = [stage.counts_of(deal, *each) for each in deal.facts] + [stage.counts for _ in deal.outcomes]
     signed = deal.signed.get(party)
 
     def change(log: int, *numbers: int) -> tuple[int, ...] | None:
-        if not isinstance(stage.kernel.known(log, deal.id), EndedSettlement) or (
-            signed is not None and not numbers[-1]
-        ):
+        has_ended = isinstance(stage.kernel.known(log, deal.id), EndedSettlement)
+        is_again = stage.kernel[log].snapshot.ended.size > len(stage.deals)
+        if not has_ended or is_again or (signed is not None and not numbers[-1]):
             return None
         after = stage.kernel.step(log, entry)
         if after == log:

@@ -46,6 +46,8 @@ class Trouble(Flag):
     """The pivot neither executes nor says anything for a time."""
     REDACTION = auto()
     """The log is brought the redacted terms first, and maybe never the clear ones."""
+    DELISTING = auto()
+    """The first bank is struck off the registry, whatever it holds."""
     OWN_CALL = auto()
     """A payer asks for its own hold, and nobody signs for it; what members see of it is brought to the log instead."""
 

@@ -105,6 +105,11 @@ class Stage:
                 batched = (field for outcomes, field in self.batches.items() if outcomes[deal.place] is outcome)
                 deal.proofs[outcome] = (alone, *batched)
 
+    @property
+    def member(self) -> str:
+        """Name whoever takes one step of a count, for people."""
+        return "a quorum" if self.scene.is_coarse else "a member"
+
     def certificate_exists(self, count: int) -> bool:
         """Tell whether a quorum's signatures are out in the world, whether or not the log has them."""
         return self.counts[count].made + (1 if self.has_liar else 0) >= self.quorum
