@@ -29,6 +29,8 @@ from interlock.ledgers.memory.transfer import own_legs, transfer_of
 from interlock.node.follower import Change
 from interlock.simulation.world import World
 
+HASH_EVERY = 8
+"""One in so many heights at which the nodes' states are compared; the last one is compared at the end."""
 Ordered = tuple[str, int]
 """An order's ledger and last valid time."""
 
@@ -127,7 +129,12 @@ class Narrator:
                 culprit = change.members[entry.member]
                 if culprit in replica.convicted:
                     self._accuse(type(entry.fraud).__name__, hex_of(culprit), _about(entry.fraud))
-        self.feed(told.StateHash(name, replica.height, replica.state_hash()))
+        if replica.height % HASH_EVERY == 0:
+            self.feed(told.StateHash(name, replica.height, replica.state_hash()))
+
+    def on_end(self, node: Address, replica: Replica) -> None:
+        """Tell the state in which a node ends."""
+        self.feed(told.StateHash(hex_of(node), replica.height, replica.state_hash()))
 
     def _on_certificate(self, settlement: Settlement, certificate: AnyCertificate) -> None:
         decision, order = certificate.decision, settlement.order

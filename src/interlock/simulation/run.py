@@ -88,6 +88,9 @@ async def _play(scene: Scene, plan: Plan) -> Result:
     for each in side:
         each.cancel()
     await asyncio.gather(*side, return_exceptions=True)
+    for machine in scene.cluster.machines.values():
+        if machine.node is not None:
+            narrator.on_end(machine.signer.address, machine.node.replica)
     scene.houses.finish()
     narrator.feed(told.Finished(int(world.now())))
     result = _result(scene, plan, tuple(faults(scene, plan, witness)))
