@@ -58,8 +58,9 @@ def run_seeds(seeds: Iterable[int], changes: Changes, *, jobs: int = 1) -> Itera
         yield from mapped(run, plans)
 
 
-def shrink(failed: Result, *, run_: Callable[[Plan], Result] = run) -> Result:
+def shrink(failed: Result, *, run_: Callable[[Plan], Result] | None = None) -> Result:
     """Give a smaller run that fails in the same way: with fewer faults and fewer settlements."""
+    run_again = run_ or run
     kinds = _kinds(failed)
     smallest = failed
     left = SHRINK_RUNS_MAX
@@ -69,7 +70,7 @@ def shrink(failed: Result, *, run_: Callable[[Plan], Result] = run) -> Result:
         if left == 0:
             return False
         left -= 1
-        result = run_(plan)
+        result = run_again(plan)
         if _kinds(result) & kinds:
             smallest = result
             return True
