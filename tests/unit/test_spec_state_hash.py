@@ -179,12 +179,14 @@ def test_the_page_gives_the_leaves_of_what_ended(name: str) -> None:
             ended = replica.ended.get(raw(each["id"]))
             assert ended is not None
             packed = struct.pack(
-                ">BBBHBQQ",
+                ">BBBHBBQQQ",
                 State[each["state"]],
                 Outcome[each["decision"]["outcome"]],
                 Cause[each["cause"]],
                 0 if each["reason"] is None else Reason[each["reason"]],
                 ended.had_unseen_leg,
+                ended.last_valid is not None,
+                ended.last_valid or 0,
                 each["decision"]["epoch"],
                 ended.decided_at,
             )
