@@ -58,7 +58,7 @@ def _changed(plot: Plot, **changes: object) -> Plot:
 
 PLOTS: dict[str, Plot] = {
     "rotation": _rotates(_DVP, phases=_LATE),
-    "rotation-stolen-keys": _rotates(_one_chain(OPEN_S), has_stolen_keys=True),
+    "rotation-stolen-keys": _rotates(_one_chain(), phases=_LATE, has_stolen_keys=True),
     "rotation-pivot-bank-last": _rotates(_bank_last(OPEN_S)),
     "rotation-pivot-chain-last": _rotates(_chain_last(OPEN_S)),
     "rotation-pivot-one-chain": _rotates(_one_chain(OPEN_S)),
