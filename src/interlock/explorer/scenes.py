@@ -111,7 +111,7 @@ SCENES: dict[str, Callable[[], Scene]] = {
     "dvp-conditions": lambda: _scene(DVP_IF),
     "dvp-conditions-byzantine": lambda: _scene(DVP_IF, troubles=_T.LIAR),
     "dvp-all-troubles": lambda: _scene(
-        DVP, troubles=_T.THEFT | _T.HALT | _T.RELEASE | _T.FREEZE, is_coarse=True, log_bits=15
+        DVP, troubles=_T.THEFT | _T.HALT | _T.RELEASE | _T.FREEZE, hit=(1,), is_coarse=True
     ),
     "ring-of-three": lambda: _scene(RING, is_coarse=True),
     "netted-four-legs": lambda: _scene(NETTED, is_coarse=True, log_bits=14),
