@@ -104,7 +104,7 @@ WORLDS: Sequence[WorldEntry] = (
     _scene("dvp-own-call", 689_641, "Payers hold before anybody has signed; members' word brings it to the log."),
     _scene("dvp-conditions", 1_032_383, "A condition on which honest members may differ."),
     _scene("dvp-conditions-byzantine", 1_711_559, "The same, with a member that completes whatever quorum it likes."),
-    _scene("dvp-all-troubles", 0, "Theft, halt and consent of one hold, while the other cannot be paid out."),
+    _scene("dvp-all-troubles", 1_834_084, "Theft, halt and consent of one hold, while the other cannot be paid out."),
     _scene("ring-of-three", 275_238, "Three parties on three ledgers, each paying the next."),
     _scene("netted-four-legs", 849_304, "Two legs on each of two ledgers."),
     _scene(
