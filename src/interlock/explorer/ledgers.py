@@ -179,6 +179,8 @@ def _executes(stage: Stage, deal: Deal, last_valid: int, field: Field) -> Iterat
     """Somebody brings the order to the pivot; a bank may refuse it, which is NEVER."""
     ledger = next(each.ledger for each in deal.legs if each.is_pivot)
     side, silent = stage.sides[ledger], stage.silent.get(ledger)
+    # A vault executes with every party's signature, and a contract makes none; a bank needs theirs whom it debits (D6).
+    is_unsigned = side.kind.is_vault and not set(stage.scene.wallets).isdisjoint(deal.signers)
     order = ProvenOrder(last_valid, _PROOF)
 
     def action(name: str, does: str, obstacle: Obstacle, *, is_fair: bool) -> Action:
@@ -187,7 +189,7 @@ def _executes(stage: Stage, deal: Deal, last_valid: int, field: Field) -> Iterat
             return rules.execute(side.kind, GENESIS_KNOWN, page, legs, order, now=books.now, obstacle=obstacle)[0]
 
         def change(books: int, count: int, is_silent: int = 0) -> tuple[int, ...] | None:
-            if is_silent or not stage.certificate_exists(count):
+            if is_silent or is_unsigned or not stage.certificate_exists(count):
                 return None
             after = side.request(books, Act.ORDER, deal.place, execute)
             if after is None:

@@ -123,10 +123,14 @@ SCENES: dict[str, Callable[[], Scene]] = {
     "pivot-bank-last": lambda: Scene((BANK_LAST_FROM,), _T.REFUSAL | _T.CANCEL, is_signed=False),
     "pivot-bank-last-byzantine": lambda: _scene(BANK_LAST, troubles=_T.EAGER_LIAR | _T.CANCEL | _T.REFUSAL),
     "pivot-bank-last-troubles": lambda: _scene(BANK_LAST, troubles=_PIVOT_TROUBLES, is_coarse=True),
+    "pivot-bank-last-wallet": lambda: _scene(BANK_LAST, troubles=_T.OWN_CALL, wallets=(ALICE,), is_signed=False),
     "pivot-bank-silent": lambda: _scene(BANK_LAST, troubles=_T.SILENCE | _T.LIAR | _T.CANCEL | _T.REFUSAL | _T.THEFT),
     "pivot-chain-last": lambda: _scene(CHAIN_LAST, troubles=_T.REFUSAL | _T.CANCEL | _T.REORG, is_signed=False),
     "pivot-chain-last-byzantine": lambda: _scene(CHAIN_LAST, troubles=_T.EAGER_LIAR | _T.CANCEL | _T.REFUSAL),
     "pivot-chain-last-troubles": lambda: _scene(CHAIN_LAST, troubles=_PIVOT_TROUBLES, is_coarse=True),
+    "pivot-chain-last-wallet": lambda: _scene(
+        CHAIN_LAST, troubles=_T.OWN_CALL | _T.CANCEL, wallets=(ALICE,), is_signed=False
+    ),
     "pivot-one-chain": lambda: _scene(ONE_CHAIN, troubles=_T.EAGER_LIAR | _T.CANCEL | _T.REORG, is_signed=False),
     "pivot-three-legs": lambda: _scene(THREE_LEGS, troubles=_T.REFUSAL, is_coarse=True),
 }

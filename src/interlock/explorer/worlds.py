@@ -120,6 +120,7 @@ WORLDS: Sequence[WorldEntry] = (
     ),
     _scene("pivot-bank-last-byzantine", 286_616, "The same, with a member that speaks whenever it wants."),
     _scene("pivot-bank-last-troubles", 138_664, "The bank pays last, while the hold is stolen, frozen or released."),
+    _scene("pivot-bank-last-wallet", 26_692, "The bank pays last, and the asset is a contract's.", in_slice=True),
     _scene("pivot-bank-silent", 754_668, "The bank pays last, and falls silent for a while."),
     _scene("pivot-chain-last", 111_564, "The money is held, the chain executes last, and reorganises.", in_slice=True),
     _scene("pivot-chain-last-byzantine", 849_344, "The chain executes last, and a member speaks whenever it wants."),
