@@ -33,21 +33,29 @@ def batch_actions(stage: Stage) -> Iterator[Action]:
 
 
 def _votes_at_once(stage: Stage, votes: tuple[tuple[int, Fact], ...]) -> Action:
-    """Let one block have the last votes for a fact of each deal, which members see and bring in one batch."""
-    kernel, counts = stage.kernel, stage.lasting
-    said = [(deal.id, leg, fact) for deal, (leg, fact) in zip(stage.deals, votes, strict=True)]
-    eyes = [eyes_on(stage, deal, leg, fact) for deal, (leg, fact) in zip(stage.deals, votes, strict=True)]
-    numbers = [deal.facts[vote] for deal, vote in zip(stage.deals, votes, strict=True)]
+    """Let one block have the last votes for a fact of each deal, which members bring in one batch."""
+    kernel = stage.kernel
+    deals = list(zip(stage.deals, votes, strict=True))
+    said = [(deal.id, leg, fact) for deal, (leg, fact) in deals]
+    counts = [stage.counts_of(deal, leg, fact) for deal, (leg, fact) in deals]
+    eyes = [eyes_on(stage, deal, leg, fact) for deal, (leg, fact) in deals]
+    numbers = [deal.facts[vote] for deal, vote in deals]
     looks = tuple(dict.fromkeys(field for each in eyes for field in each.fields))
+
+    def is_last(place: int, number: int, seen: Mapping[Field, int]) -> bool:
+        """Tell whether one more vote of a deal makes a quorum, and is under way or can be made."""
+        now, eye = counts[place][number], eyes[place]
+        if number == counts[place].full or now.counted + counts[place].step != counts[place].quorum:
+            return False
+        return now.made > now.counted if counts[place].is_fleeting else eye.shows(*(seen[each] for each in eye.fields))
 
     def change(log: int, *values: int) -> tuple[int, ...] | None:
         now, seen = values[: len(numbers)], dict(zip(looks, values[len(numbers) :], strict=True))
-        is_last = all(each != counts.full and counts[each].counted + counts.step == counts.quorum for each in now)
-        is_shown = all(each.shows(*(seen[field] for field in each.fields)) for each in eyes)
-        if not is_last or not is_shown or not all(kernel.takes_vote(log, *each) for each in said):
+        can_be = all(is_last(place, number, seen) for place, number in enumerate(now))
+        if not can_be or not all(kernel.takes_vote(log, *each) for each in said):
             return None
-        entries = [attest(member, kernel.anchor(log), *said) for member in range(counts.quorum)]
-        return (kernel.step(log, *entries), *(counts.full for _ in now), *seen.values())
+        entries = [attest(member, kernel.anchor(log), *said) for member in range(stage.quorum)]
+        return (kernel.step(log, *entries), *(each.full for each in counts), *seen.values())
 
     words = " and ".join(f"{fact.name} of leg {leg}" for leg, fact in votes)
     label = Label("VoteAtOnce", stage.member, f"votes in one batch, as the last, for {words}", {"facts": words})

@@ -5,6 +5,7 @@ brought late, twice, by strangers or never; the troubles are what comes on top.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from interlock.core.instruction import Instruction
 from interlock.encoding.values import Uint64, UnixSeconds
@@ -47,6 +48,8 @@ NETTED = instruction(
     account_leg(ALICE, BOB),
 )
 """Two legs on each of two ledgers."""
+TWO_ASSETS = instruction(_ASSET, onchain_leg(BOB, ALICE, token=OTHER_TOKEN))
+"""An asset against another one in the same vault."""
 BANK_LAST = instruction(_ASSET, account_leg(BOB, ALICE, ledger=WIRE_BANK), pivot=WIRE_BANK, pivot_window=_WINDOW)
 """The asset is held, and the bank pays in one step."""
 BANK_LAST_FROM = instruction(
@@ -57,6 +60,8 @@ BANK_LAST_FROM = instruction(
     settle_from=UnixSeconds(Uint64(OPEN_S)),
 )
 """The same, not before a moment."""
+BANK_LAST_IF = replace(BANK_LAST, conditions=word(5))
+"""The same, on a condition."""
 CHAIN_LAST = instruction(_ASSET, _MONEY, pivot=VAULT_NAME, pivot_window=_WINDOW)
 """The money is held, and the chain moves the asset in one step."""
 ONE_CHAIN = instruction(_ASSET, onchain_leg(BOB, ALICE, token=OTHER_TOKEN), pivot=VAULT_NAME, pivot_window=_WINDOW)
@@ -108,6 +113,10 @@ SCENES: dict[str, Callable[[], Scene]] = {
     "dvp-delisted": lambda: _scene(DVP, troubles=_T.DELISTING, is_coarse=True),
     "dvp-contract-wallet": lambda: _scene(DVP, troubles=_T.OWN_CALL, wallets=(ALICE,), is_signed=False),
     "dvp-own-call": lambda: _scene(DVP, troubles=_T.OWN_CALL, is_signed=False),
+    "dvp-two-wallets": lambda: _scene(
+        TWO_ASSETS, troubles=_T.OWN_CALL | _T.FREEZE, wallets=(ALICE, BOB), is_signed=False, is_coarse=True
+    ),
+    "dvp-own-call-unseen": lambda: _scene(DVP, troubles=_T.OWN_CALL | _T.REDACTION, is_signed=False, is_coarse=True),
     "dvp-conditions": lambda: _scene(DVP_IF),
     "dvp-conditions-byzantine": lambda: _scene(DVP_IF, troubles=_T.LIAR),
     "dvp-all-troubles": lambda: _scene(
@@ -118,6 +127,17 @@ SCENES: dict[str, Callable[[], Scene]] = {
     "batches": lambda: _scene(_payment(1, BOB), _payment(2, CAROL), registry=registry(batch_min=2)),
     "batches-refused": lambda: _scene(
         _payment(1, BOB), _payment(2, CAROL), troubles=_T.REFUSAL, registry=registry(batch_min=2), is_coarse=True
+    ),
+    "batches-halted": lambda: _scene(
+        _payment(1, BOB),
+        _payment(2, CAROL),
+        troubles=_T.HALT,
+        registry=registry(batch_min=2),
+        is_coarse=True,
+        book_bits=9,
+    ),
+    "one-lane-cancels": lambda: _scene(
+        _lane(1), _lane(2), troubles=_T.CANCEL, registry=registry(open_max=1), is_coarse=True, is_signed=False
     ),
     "one-lane": lambda: _scene(_lane(1), _lane(2), registry=registry(open_max=1)),
     "pivot-bank-last": lambda: Scene((BANK_LAST_FROM,), _T.REFUSAL | _T.CANCEL, is_signed=False),
@@ -132,6 +152,8 @@ SCENES: dict[str, Callable[[], Scene]] = {
         CHAIN_LAST, troubles=_T.OWN_CALL | _T.CANCEL, wallets=(ALICE,), is_signed=False
     ),
     "pivot-one-chain": lambda: _scene(ONE_CHAIN, troubles=_T.EAGER_LIAR | _T.CANCEL | _T.REORG, is_signed=False),
+    "pivot-conditions": lambda: _scene(BANK_LAST_IF, troubles=_T.CANCEL | _T.REFUSAL, is_signed=False, is_coarse=True),
+    "pivot-delisted": lambda: _scene(CHAIN_LAST, troubles=_T.DELISTING | _T.CANCEL, is_signed=False, is_coarse=True),
     "pivot-three-legs": lambda: _scene(THREE_LEGS, troubles=_T.REFUSAL, is_coarse=True),
 }
 """The scenes by the names of their worlds; each made only when it is played."""
