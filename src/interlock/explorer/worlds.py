@@ -102,6 +102,8 @@ WORLDS: Sequence[WorldEntry] = (
     _scene("dvp-delisted", 17_708, "The bank is struck off the registry, whatever it holds.", in_slice=True),
     _scene("dvp-contract-wallet", 1_238_750, "One payer is a contract: its own call is its consent."),
     _scene("dvp-own-call", 689_641, "Payers hold before anybody has signed; members' word brings it to the log."),
+    _scene("dvp-own-call-unseen", 52_746, "The same, and the log is brought redacted terms.", in_slice=True),
+    _scene("dvp-two-wallets", 278_392, "Both payers are contracts, in a vault that cannot pay for a while."),
     _scene("dvp-conditions", 1_032_383, "A condition on which honest members may differ."),
     _scene("dvp-conditions-byzantine", 1_711_559, "The same, with a member that completes whatever quorum it likes."),
     _scene("dvp-all-troubles", 1_834_084, "Theft, halt and consent of one hold, while the other cannot be paid out."),
@@ -111,7 +113,9 @@ WORLDS: Sequence[WorldEntry] = (
         "batches", 176_460, "Two settlements, decided in one block or apart, signed as one or alone.", in_slice=True
     ),
     _scene("batches-refused", 19_250, "The same, with refusals, so that a batch has both outcomes."),
+    _scene("batches-halted", 232_540, "The same, while a court halts holds and lifts that."),
     _scene("one-lane", 112_270, "Two settlements of one payer on one lane, under a limit of one.", in_slice=True),
+    _scene("one-lane-cancels", 51_161, "The same, with cancels at any moment."),
     _scene(
         "pivot-bank-last",
         74_656,
@@ -134,6 +138,8 @@ WORLDS: Sequence[WorldEntry] = (
         in_slice=True,
     ),
     _scene("pivot-three-legs", 55_140, "Two holds on two ledgers, and a bank that pays the third leg last."),
+    _scene("pivot-conditions", 12_616, "A bank that pays last, on a condition.", in_slice=True),
+    _scene("pivot-delisted", 15_946, "The chain executes last, and the bank is struck off.", in_slice=True),
     _face("rotation", 2_525_524, "A committee hands over in mid-settlement; ledgers learn of it late."),
     _face("rotation-pivot-bank-last", 2_232_474, "The same while a bank is to pay last."),
     _face("rotation-pivot-one-chain", 317_708, "The same while one chain is to swap both legs."),
